@@ -115,17 +115,13 @@ def _layer(message: str) -> Component:
         ],
         className="plot-card-buttons",
     )
-    text = html.Div(
-        [
-            html.P(message, className="plot-card-message"),
-            html.P(className="plot-card-hint"),
-            bar,
-            html.P(className="plot-card-figures"),
-            buttons,
-        ],
-        className="plot-card-notice",
+    # Only the sentence is a live region: a percentage read out six times a second helps nobody.
+    sentence = html.Div(
+        [html.P(message, className="plot-card-message"), html.P(className="plot-card-hint")],
         role="status",
     )
+    figures = html.P(className="plot-card-figures")
+    text = html.Div([sentence, bar, figures, buttons], className="plot-card-notice")
     skeleton = html.Div(className="plot-card-skeleton", **named(aria_hidden="true"))
     return html.Div([skeleton, text], className="plot-card-layer")
 
