@@ -13,6 +13,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from components.icons import icon
 from components.method_card import MethodCard, method_modal, named
 
 Children: TypeAlias = str | Component | Sequence[str | Component]
@@ -20,6 +21,16 @@ FirstState: TypeAlias = Literal["ready", "loading", "empty"]
 
 TABLE_ACTIONS = (("table", "Table"), ("csv", "Download CSV"), ("parquet", "Download Parquet"))
 IMAGE_ACTIONS = (("png", "Save as PNG"), ("svg", "Save as SVG"))
+
+ICONS = {
+    "table": "table",
+    "csv": "file-type-csv",
+    "parquet": "file-database",
+    "png": "photo",
+    "svg": "file-type-svg",
+    "link": "link",
+    "about": "info-circle",
+}
 
 
 def honesty_id(card_id: str) -> dict[str, str]:
@@ -137,7 +148,7 @@ def _menu(card_id: str, title: str, *, has_table: bool, has_method: bool) -> Com
     if has_method:
         items.append(_item(card_id, "about", "About this plot"))
     target = html.Button(
-        _icon("dots"),
+        icon("dots-vertical"),
         type="button",
         className="plot-card-menu",
         **named(aria_label=f"Menu: {title}", data_menu_of=card_id),
@@ -154,9 +165,5 @@ def _menu(card_id: str, title: str, *, has_table: bool, has_method: bool) -> Com
 def _item(card_id: str, action: str, label: str) -> Component:
     """One entry; ``30-card.js`` reads what it does and for which card."""
     attributes = named(data_action=action, data_card=card_id)
-    item: Component = dmc.MenuItem(label, leftSection=_icon(action), **attributes)
+    item: Component = dmc.MenuItem(label, leftSection=icon(ICONS[action]), **attributes)
     return item
-
-
-def _icon(name: str) -> Component:
-    return html.Span(className=f"card-icon card-icon-{name}", **named(aria_hidden="true"))

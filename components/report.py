@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dash import html
 from dash.development.base_component import Component
 
+from components.icons import icon
 from components.method_card import named
+
+REPORT_BUTTON: Final = "report-button"
 
 
 def report_button() -> Component:
-    """A header button; on narrow screens its label is for screen readers only."""
+    """A header button; where the header is narrow only its icon is seen.
+
+    ``31-report.js`` knows the button by its id.
+    """
     return html.Button(
-        [
-            html.Span(className="card-icon card-icon-report", **named(aria_hidden="true")),
-            html.Span("Export report", className="report-label"),
-        ],
+        [icon("file-export"), html.Span("Export report", className="lp-wide-only")],
         type="button",
-        id="report-button",
-        className="report-button",
-        title="Save this page, with its plots and tables, as one HTML file",
-        **named(data_action="report", aria_label="Export report"),
+        id=REPORT_BUTTON,
+        className="lp-btn",
+        title="Save this page, with its plots and tables, as one file that works offline",
+        **named(aria_label="Export report"),
     )

@@ -14,6 +14,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from components.icons import icon
 from components.method_card import named
 
 DRAWER: Final = "table-drawer"
@@ -87,8 +88,8 @@ def _bar() -> Component:
 
 def _button(extension: str, label: str) -> Component:
     attributes = named(aria_label=f"Download all rows as {label}", data_action=f"table-{extension}")
-    icon = html.Span(className=f"card-icon card-icon-{extension}", **named(aria_hidden="true"))
-    return html.Button([icon, label], type="button", className="plot-card-button", **attributes)
+    parts: list[Component | str] = [icon("download"), label]
+    return html.Button(parts, type="button", className="plot-card-button", **attributes)
 
 
 def _grid() -> Component:
