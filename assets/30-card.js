@@ -111,6 +111,7 @@ window.loupe = window.loupe || {};
         const hadFocus = card.contains(document.activeElement) && document.activeElement;
         card.dataset.state = state.kind;
         card.dataset.keep = state.keep ? "true" : "false";
+        card.dataset.retry = String(Boolean(state.retry));
         card.setAttribute("aria-busy", String(state.kind === "loading" || state.kind === "job"));
         part(card, "content").inert = covers;
         write(part(card, "message"), state.message || SENTENCES[state.kind]);
