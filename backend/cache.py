@@ -1,0 +1,178 @@
+"""Results on disk: arrays in a file named by everything that went into them.
+
+A result is found again by its key, so the browser, the history and the workers exchange keys and
+never arrays. Nothing is ever unpickled, and a damaged file counts as absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.errors import BadRequest, NotFound, StorageFull
+from backend.files import evict, private_folder, write_atomic
+from backend.protocols import JSON, Arrays
+
+log = logging.getLogger(__name__)
+KEY: Final = re.compile(r"[0-9a-f]{64}\Z")
+# What a damaged or foreign file can raise while it is read; each means: a miss.
+DAMAGED: Final = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    RuntimeError,  # zipfile: a flipped flag bit that says "encrypted"; also NotImplementedError
+    OverflowError,
+    zipfile.BadZipFile,
+)
+
+
+def key_of(name: str, version: int, /, **inputs: JSON) -> str:
+    """sha256 of a method's name, version and inputs: 64 lower-case hex digits.
+
+    ``version`` is bumped by hand when the method's maths changes.
+
+    Raises:
+        BadRequest: an input is not JSON, or is NaN or infinite.
+    """
+    try:
+        text = json.dumps([name, version, inputs], sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(
+            f"The inputs of {name} cannot be named: {error}.",
+            "Only finite numbers, text, lists and objects are allowed.",
+        ) from error
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def checked_key(key: str) -> str:
+    """``key`` itself, if it has the form of a key.
+
+    Raises:
+        NotFound: it has not, so nothing can be stored under it.
+    """
+    if not KEY.match(key):
+        raise NotFound("There is no result under this name.", "A name is 64 hex digits.")
+    return key
+
+
+class ArrayStore:
+    """Arrays by key in ``root``, within ``budget_bytes``; ``bundled`` folders are read second.
+
+    The least recently used results go first. Safe for several threads and processes: files are
+    renamed into place and read whole.
+    """
+
+    def __init__(self, root: Path, budget_bytes: int, bundled: Sequence[Path] = ()) -> None:
+        self.root = private_folder(root)
+        self.budget_bytes = budget_bytes
+        self.bundled = tuple(bundled)
+
+    def path(self, key: str) -> Path:
+        """Where the result of ``key`` is or would be written."""
+        return self.root / checked_key(key)[:2] / f"{key}.npz"
+
+    def has(self, key: str) -> bool:
+        """Whether a file is held under ``key``; it may still turn out to be damaged."""
+        return any(path.is_file() for path in self._places(key))
+
+    def get(self, key: str) -> dict[str, NDArray[np.generic]] | None:
+        """The arrays of ``key``, read-only; ``None`` if absent. A damaged file is removed."""
+        own, *bundled = self._places(key)
+        arrays = self._read(own, is_ours=True)
+        if arrays is not None:
+            with contextlib.suppress(OSError):
+                os.utime(own)  # access times of the file system are often off
+            return arrays
+        for path in bundled:
+            arrays = self._read(path, is_ours=False)
+            if arrays is not None:
+                return arrays
+        return None
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Store ``arrays`` under ``key``, then make room within the budget.
+
+        Raises:
+            StorageFull: the disk refuses, or the result alone is larger than the budget.
+        """
+        size = sum(np.asarray(array).nbytes for array in arrays.values())
+        if size > self.budget_bytes:
+            raise StorageFull(
+                f"The result has {size / 1e6:.0f} MB and the budget for results is "
+                f"{self.budget_bytes / 1e6:.0f} MB.",
+                "Raise LOUPE_CACHE_MB, or ask for fewer items.",
+            )
+        path = self.path(key)
+        write_atomic(
+            path,
+            lambda out: np.savez(out, allow_pickle=False, **dict(arrays)),  # type: ignore[arg-type]
+        )
+        for gone in evict(self.root, "*/*.npz", self.budget_bytes, keep=path):
+            log.info("result %s evicted", gone.stem[:12])
+
+    def _places(self, key: str) -> list[Path]:
+        own = self.path(key)
+        return [own, *(folder / f"{key}.npz" for folder in self.bundled)]
+
+    def _read(self, path: Path, *, is_ours: bool) -> dict[str, NDArray[np.generic]] | None:
+        try:
+            return read_npz(path)
+        except FileNotFoundError:
+            return None
+        except DAMAGED as error:
+            log.warning("result %s is damaged and counts as absent: %s", path.stem[:12], error)
+            if is_ours:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            return None
+
+
+def read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
+    """All arrays of an uncompressed npz file, read-only.
+
+    Every member is read whole, which makes zipfile check its CRC-32, before its header is
+    believed; the size in the header must be that of the data. So neither a flipped byte nor a
+    header that claims a terabyte gets further than this.
+
+    Raises:
+        OSError, ValueError, zipfile.BadZipFile, ...: see :data:`DAMAGED`.
+    """
+    size = path.stat().st_size
+    arrays: dict[str, NDArray[np.generic]] = {}
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
+                raise zipfile.BadZipFile("not written by this store")
+            arrays[info.filename.removesuffix(".npy")] = _npy(archive.read(info))
+    return arrays
+
+
+def _npy(data: bytes) -> NDArray[np.generic]:
+    """The array of one npy file, as a read-only view on ``data``."""
+    head = io.BytesIO(data)
+    if np.lib.format.read_magic(head) != (1, 0):
+        raise ValueError("unknown npy version")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(head)
+    if dtype.hasobject:
+        raise ValueError("arrays of objects are never read")
+    # Python integers: a shape that multiplies past 64 bits must not wrap around to a match.
+    count = 1
+    for length in shape:
+        count *= int(length)
+    if head.tell() + count * dtype.itemsize != len(data):
+        raise ValueError("the header does not fit the data")
+    flat = np.frombuffer(data, dtype=dtype, count=count, offset=head.tell())
+    return flat.reshape(shape, order="F" if is_fortran else "C")

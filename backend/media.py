@@ -1,0 +1,104 @@
+"""Images on disk by the sha256 of their file, so that a URL never changes its meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from PIL import Image
+
+from backend.errors import BadRequest, NotFound
+from backend.files import evict, private_folder, write_atomic
+from backend.protocols import U8
+
+Suffix = Literal["webp", "png"]
+SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+class MediaStore:
+    """Images in ``root`` within ``budget_bytes``; the least recently written go first."""
+
+    def __init__(self, root: Path, budget_bytes: int = 1_000_000_000) -> None:
+        self.root = private_folder(root)
+        self.budget_bytes = budget_bytes
+
+    def put_image(self, image: U8 | bytes, lossless: bool = True, suffix: Suffix = "webp") -> str:
+        """sha256 of the stored file, which is its name.
+
+        Args:
+            image: pixels ``(h, w)``, ``(h, w, 3)`` or ``(h, w, 4)`` uint8, or the bytes of a
+                finished WebP or PNG file, which are kept as they are.
+
+        Raises:
+            BadRequest: it is neither.
+            StorageFull: the disk refuses.
+        """
+        if isinstance(image, bytes):
+            data, suffix = image, _suffix_of(image)
+        else:
+            data = encoded(image, lossless=lossless, suffix=suffix)
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._place(sha256, suffix)
+        if not path.is_file():
+            write_atomic(path, lambda out: _write(out, data))
+            evict(self.root, "*/*.*", self.budget_bytes, keep=path)
+        return sha256
+
+    def path(self, sha256: str, suffix: str = "webp") -> Path:
+        """The file of an image.
+
+        Raises:
+            NotFound: there is none, or the name cannot be one.
+        """
+        if SHA256.match(sha256) and suffix in ("webp", "png"):
+            path = self._place(sha256, suffix)
+            if path.is_file():
+                return path
+        raise NotFound("There is no such image.", "Reload the page to make it again.")
+
+    def _place(self, sha256: str, suffix: str) -> Path:
+        return self.root / sha256[:2] / f"{sha256}.{suffix}"
+
+
+def encoded(image: U8, *, lossless: bool = True, suffix: Suffix = "webp") -> bytes:
+    """``image`` as the bytes of a WebP or PNG file; equal pixels give equal bytes.
+
+    Raises:
+        BadRequest: not uint8, or not ``(h, w)``, ``(h, w, 3)`` or ``(h, w, 4)``, or empty.
+    """
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if (
+        image.dtype != np.uint8
+        or image.ndim not in (2, 3)
+        or channels not in MODES
+        or not image.size
+    ):
+        raise BadRequest(
+            f"An image of shape {image.shape} and type {image.dtype} cannot be shown.",
+            "It must be (h, w), (h, w, 3) or (h, w, 4) of uint8.",
+        )
+    pixels = image[:, :, 0] if image.ndim == 3 and channels == 1 else image
+    out = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    if suffix == "webp":
+        picture.save(out, "WEBP", lossless=lossless, quality=80, method=4, exact=True)
+    else:
+        picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def _write(out: io.BufferedIOBase | object, data: bytes) -> None:
+    out.write(data)  # type: ignore[union-attr,attr-defined]
+
+
+def _suffix_of(data: bytes) -> Suffix:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png"
+    raise BadRequest("The file is neither WebP nor PNG.", "Convert it first.")

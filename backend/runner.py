@@ -1,0 +1,434 @@
+"""The job runner of one machine: a queue and a worker process per lane."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend import errors
+from backend.cache import ArrayStore
+from backend.errors import BackendError, NotFound
+from backend.history import History
+from backend.jobs import JobRequest, JobState, JobView, NoAnswer, Rate, key_for
+from backend.lane import Lane
+from backend.protocols import JSON
+from backend.settings import Settings
+from backend.work import WORK, Work, find
+
+log = logging.getLogger(__name__)
+LOG_LINES: Final = 200
+KEEP_ENDED: Final = 200  # ended jobs kept in memory; older ones are read from the history
+# Kinds of failure that keep their meaning (and so their HTTP status) across the pipe.
+KINDS: Final[dict[str, type[BackendError]]] = {
+    kind.__name__: kind
+    for kind in (errors.BadRequest, errors.NotFound, errors.DeviceFull, errors.StorageFull)
+}
+
+
+@dataclass(slots=True)
+class _Job:
+    id: str
+    key: str
+    request: JobRequest
+    lane: str
+    submitted_at: float
+    views: set[str] = field(default_factory=set)
+    state: JobState = JobState.QUEUED
+    message: str = ""
+    started_s: float = 0.0
+    elapsed_s: float = 0.0
+    rate: Rate = field(default_factory=Rate)
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    error: tuple[str, str] = ("", "")
+    is_cancelling: bool = False
+    grace: threading.Timer | None = None
+
+    def view(self) -> JobView:
+        now_s = time.monotonic()
+        is_running = self.state is JobState.RUNNING
+        return JobView(
+            id=self.id,
+            key=self.key,
+            work=self.request.work,
+            title=self.request.title,
+            state=self.state,
+            fraction=1.0 if self.state is JobState.DONE else self.rate.fraction(),
+            message="Stopping …" if self.is_cancelling and is_running else self.message,
+            elapsed_s=now_s - self.started_s if is_running else self.elapsed_s,
+            left_s=self.rate.left_s(now_s) if is_running else None,
+            error_message=self.error[0],
+            error_hint=self.error[1],
+            submitted_at=self.submitted_at,
+            params=self.request.params,
+        )
+
+
+@dataclass(slots=True)
+class _Call:
+    lane: str
+    answered: threading.Event = field(default_factory=threading.Event)
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    error: BackendError | None = None
+
+    def refuse(self, error: BackendError) -> None:
+        self.error = error
+        self.answered.set()
+
+
+class LocalJobs:
+    """A :class:`~backend.jobs.JobRunner` with one worker process per lane of ``works``.
+
+    The queue lives here and the worker gets one job at a time, so a worker that dies takes
+    nothing with it but that job. A state is written to ``history`` before anyone is told of it.
+
+    Args:
+        grace_s: how long a cancelled job may go on before its worker is ended.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        history: History,
+        store: ArrayStore,
+        works: Mapping[str, Work] = WORK,
+        grace_s: float = 10.0,
+    ) -> None:
+        self._history = history
+        self._store = store
+        self._works = dict(works)
+        self._grace_s = grace_s
+        self._lock = threading.RLock()
+        self._jobs: dict[str, _Job] = {}
+        self._alive: dict[str, str] = {}  # key -> id of the job that others may share
+        self._queues: dict[str, deque[_Job]] = {}
+        self._running: dict[str, _Job] = {}
+        self._calls: dict[str, _Call] = {}
+        self._is_closed = False
+        self._lanes = {
+            name: Lane(name, _start(settings, store, name, works), _env(settings), self._lock, self)
+            for name in sorted({work.lane for work in works.values()})
+        }
+        for name in self._lanes:
+            self._queues[name] = deque()
+        interrupted = history.interrupt_unfinished()
+        if interrupted:
+            log.info("%d jobs of an earlier run were interrupted", interrupted)
+        atexit.register(self.close)
+
+    def submit(self, request: JobRequest) -> str:
+        key = key_for(request, self._works)
+        if self._store.has(key):
+            return self._known(request, key)
+        return self._submit(request, key)
+
+    def view(self, job_id: str) -> JobView:
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job:
+                return job.view()
+        return self._past(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job:
+                self._cancel([job])
+                return
+        self._past(job_id)
+
+    def rerun(self, job_id: str) -> str:
+        past = self.view(job_id)
+        request = JobRequest(past.work, past.params, past.title)
+        return self._submit(request, key_for(request, self._works))
+
+    def recent(self, limit: int = 100) -> list[JobView]:
+        past = self._history.recent(limit)
+        with self._lock:
+            return [self._jobs[job.id].view() if job.id in self._jobs else job for job in past]
+
+    def log(self, job_id: str) -> list[str]:
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job:
+                return list(job.log)
+        self._past(job_id)
+        return self._history.log(job_id)
+
+    def call(
+        self, work: str, params: Mapping[str, JSON], timeout_s: float = 10.0
+    ) -> dict[str, NDArray[np.generic]]:
+        lane = self._lanes[find(work, self._works).lane]
+        call_id, call = uuid4().hex, _Call(lane.name)
+        with self._lock:
+            self._check_open()
+            self._calls[call_id] = call
+            lane.send({"do": "call", "job": call_id, "work": work, "params": dict(params)})
+        is_answered = call.answered.wait(timeout_s)
+        with self._lock:
+            self._calls.pop(call_id, None)
+            if not is_answered:
+                lane.send({"do": "cancel", "job": call_id})
+        if not is_answered:
+            raise NoAnswer(
+                f"There was no answer within {timeout_s:g} s.",
+                "The machine is busy or still loading the model; try again in a moment.",
+            )
+        if call.error:
+            raise call.error
+        return call.arrays
+
+    def warm(self, lanes: Sequence[str] = ("model", "analysis")) -> None:
+        with self._lock:
+            for name in lanes:
+                if name in self._lanes:
+                    self._lanes[name].send({"do": "import"})
+
+    def close(self) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            unfinished = [job for job in self._jobs.values() if not job.state.is_final]
+        for lane in self._lanes.values():
+            lane.close()
+        with self._lock:
+            for job in unfinished:
+                if not job.state.is_final:
+                    self._end(job, JobState.INTERRUPTED, _ENDED)
+            for call in self._calls.values():
+                call.refuse(NoAnswer(*_ENDED))
+        atexit.unregister(self.close)
+
+    # Called by the lanes' reader threads.
+
+    def received(self, lane: Lane, message: dict[str, Any]) -> None:
+        job_id, kind = message["job"], message["is"]
+        with self._lock:
+            call, job = self._calls.get(job_id), self._jobs.get(job_id)
+        if call:
+            if kind == "answer":
+                call.arrays = message["arrays"]
+                call.answered.set()
+            elif kind == "refused":
+                call.refuse(_error(message))
+        elif job and kind in _PROGRESS:
+            with self._lock:
+                _PROGRESS[kind](job, message)
+        elif job and kind in _FINAL:
+            error = (message["text"], message["hint"]) if kind == "failed" else ("", "")
+            self._end(job, _FINAL[kind], error)
+
+    def died(self, lane: Lane) -> None:
+        for call in self._calls.values():
+            if call.lane == lane.name:
+                call.refuse(NoAnswer("The worker process ended before it answered.", "Try again."))
+        job = self._running.get(lane.name)
+        if job and job.is_cancelling:
+            self._end(job, JobState.CANCELLED)
+        elif job and not self._is_closed:
+            self._end(job, JobState.INTERRUPTED, _DIED)
+
+    # Inside.
+
+    def _submit(self, request: JobRequest, key: str) -> str:
+        with self._lock:
+            self._check_open()
+            shared = self._share(request, key)
+        if shared:
+            return shared
+        lane = find(request.work, self._works).lane
+        job = _Job(uuid4().hex, key, request, lane, time.time(), {request.view})
+        self._history.save(job.view())  # written down before its id is given out
+        with self._lock:
+            shared = self._share(request, key)  # another tab was quicker
+            if not shared:
+                self._jobs[job.id] = job
+                self._alive[key] = job.id
+                self._queues[lane].append(job)
+                self._supersede(request.view, job.id)
+                self._dispatch(lane)
+        if shared:
+            self._history.remove(job.id)
+        return shared or job.id
+
+    def _share(self, request: JobRequest, key: str) -> str | None:
+        job_id = self._alive.get(key)
+        if job_id:
+            self._jobs[job_id].views.add(request.view)
+            self._supersede(request.view, job_id)
+        return job_id
+
+    def _supersede(self, view: str, newest_id: str) -> None:
+        """Cancel what only ``view`` waited for: it now waits for ``newest_id``."""
+        if not view:
+            return
+        forsaken: list[_Job] = []
+        for job_id in list(self._alive.values()):
+            job = self._jobs[job_id]
+            if job_id != newest_id and view in job.views:
+                job.views.discard(view)
+                if not job.views:
+                    forsaken.append(job)
+        self._cancel(forsaken)
+
+    def _known(self, request: JobRequest, key: str) -> str:
+        """Id of the job that made a stored result; one that is done at once if it is unknown."""
+        with self._lock:
+            self._check_open()
+            self._supersede(request.view, "")
+        known = self._history.done(key)
+        if known:
+            return known
+        job = _Job(
+            uuid4().hex,
+            key,
+            request,
+            find(request.work, self._works).lane,
+            time.time(),
+            state=JobState.DONE,
+            message="Read from the results on disk.",
+        )
+        self._history.save(job.view())
+        return job.id
+
+    def _past(self, job_id: str) -> JobView:
+        job = self._history.find(job_id) if len(job_id) <= 64 else None
+        if job is None:
+            raise NotFound("There is no such job.", "It may have been removed from the list.")
+        return job
+
+    def _dispatch(self, lane: str) -> None:
+        if lane in self._running or self._is_closed or not self._queues[lane]:
+            return
+        job = self._running[lane] = self._queues[lane].popleft()
+        job.state, job.started_s = JobState.RUNNING, time.monotonic()
+        self._lanes[lane].send(
+            {
+                "do": "run",
+                "job": job.id,
+                "key": job.key,
+                "work": job.request.work,
+                "params": dict(job.request.params),
+            }
+        )
+
+    def _cancel(self, jobs: Iterable[_Job]) -> None:
+        for job in jobs:
+            if job.state.is_final or job.is_cancelling:
+                continue
+            job.is_cancelling = True
+            if self._alive.get(job.key) == job.id:
+                del self._alive[job.key]
+            if job.state is JobState.QUEUED:
+                self._queues[job.lane].remove(job)
+                self._end(job, JobState.CANCELLED)
+            else:
+                self._lanes[job.lane].send({"do": "cancel", "job": job.id})
+                job.grace = threading.Timer(self._grace_s, self._end_worker_of, [job])
+                job.grace.daemon = True
+                job.grace.start()
+
+    def _end_worker_of(self, job: _Job) -> None:
+        with self._lock:
+            if self._running.get(job.lane) is job:
+                log.warning("job %s did not stop; its worker is ended", job.id)
+                self._lanes[job.lane].kill()
+
+    def _end(self, job: _Job, state: JobState, error: tuple[str, str] = ("", "")) -> None:
+        """Write the end of ``job`` down, then show it and start the next one."""
+        with self._lock:
+            elapsed_s = time.monotonic() - job.started_s if job.started_s else 0.0
+            final = replace(
+                job.view(),
+                state=state,
+                fraction=1.0 if state is JobState.DONE else job.rate.fraction(),
+                message=job.message,
+                elapsed_s=elapsed_s,
+                error_message=error[0],
+                error_hint=error[1],
+            )
+            lines = list(job.log)
+        try:
+            self._history.save(final, lines)
+        except errors.StorageFull as refused:  # the result may be fine: the user still gets it
+            log.error("the end of job %s is not in the history: %s", job.id, refused)
+        with self._lock:
+            job.state, job.elapsed_s, job.error = state, elapsed_s, error
+            if job.grace:
+                job.grace.cancel()
+            if self._alive.get(job.key) == job.id:
+                del self._alive[job.key]
+            if self._running.get(job.lane) is job:
+                del self._running[job.lane]
+            self._forget()
+            self._dispatch(job.lane)
+
+    def _forget(self) -> None:
+        ended = [job_id for job_id, job in self._jobs.items() if job.state.is_final]
+        for job_id in ended[:-KEEP_ENDED]:
+            del self._jobs[job_id]
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise NoAnswer(*_ENDED)
+
+
+_ENDED: Final = ("The app ended before this job did.", "Run it again.")
+_DIED: Final = ("The worker process ended while it computed this.", "Run it again.")
+
+
+def _started(job: _Job, _message: dict[str, Any]) -> None:
+    job.started_s = time.monotonic()
+
+
+def _stepped(job: _Job, message: dict[str, Any]) -> None:
+    job.rate.step(message["done"], message["total"], time.monotonic())
+    job.message = message["text"]
+
+
+def _logged(job: _Job, message: dict[str, Any]) -> None:
+    job.log.append(message["text"])
+
+
+_PROGRESS: Final = {"started": _started, "step": _stepped, "log": _logged}
+_FINAL: Final = {
+    "done": JobState.DONE,
+    "failed": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
+}
+
+
+def _error(message: dict[str, Any]) -> BackendError:
+    return KINDS.get(message["kind"], BackendError)(message["text"], message["hint"])
+
+
+def _start(
+    settings: Settings, store: ArrayStore, lane: str, works: Mapping[str, Work]
+) -> dict[str, JSON]:
+    return {
+        "root": str(store.root),
+        "budget_bytes": store.budget_bytes,
+        "bundled": [str(path) for path in store.bundled],
+        "runs": {name: work.run for name, work in works.items() if work.lane == lane},
+        "log_level": settings.log_level,
+    }
+
+
+def _env(settings: Settings) -> dict[str, str]:
+    """What a worker's own ``Settings.from_env`` must read."""
+    return {
+        "LOUPE_DEVICE": settings.device,
+        "LOUPE_TORCH_THREADS": str(settings.torch_threads),
+        "LOUPE_STATE_DIR": str(settings.state_dir),
+        "LOUPE_CACHE_MB": str(max(16, settings.cache_bytes // 1_000_000)),
+    }

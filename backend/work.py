@@ -1,0 +1,53 @@
+"""What the worker processes can run: one explicit table, never a name from the browser.
+
+To add a row: write ``(params, ticket) -> arrays`` in a backend module, name it here, and bump
+``version`` whenever its answer for equal params changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from backend.errors import NotFound
+
+LaneName = Literal["model", "analysis"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One function that a worker process runs.
+
+    Attributes:
+        lane: the process it runs in; ``model`` holds the models and the device.
+        run: ``module:function``, imported in the worker only.
+    """
+
+    name: str
+    version: int
+    lane: LaneName
+    run: str
+
+
+def table(*rows: Work) -> dict[str, Work]:
+    """The rows by name."""
+    return {row.name: row for row in rows}
+
+
+WORK: Final = table(
+    Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
+    Work("nero.at", 1, "model", "backend.nero.work:at"),
+    Work("nero.projection", 1, "analysis", "backend.nero.work:projection"),
+)
+
+
+def find(name: str, works: Mapping[str, Work] = WORK) -> Work:
+    """The row called ``name``.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if name not in works:
+        raise NotFound(f"There is no work called {name[:80]!r}.", f"There is {', '.join(works)}.")
+    return works[name]

@@ -1,0 +1,189 @@
+"""What every request must pass and every response carries.
+
+Callbacks are an open HTTP interface, so their bodies are checked here before Dash sees them:
+Dash itself answers a broken one with an HTML error page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import orjson
+from dash import Dash
+from dash.exceptions import DependencyException, InvalidResourceError
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
+
+from backend.errors import BackendError, BadRequest, DeviceFull, NotFound, StorageFull
+from backend.jobs import NoAnswer
+from backend.settings import LOCAL_HOSTS, Settings
+
+log = logging.getLogger(__name__)
+STATUS: Final[dict[type[BackendError], int]] = {
+    BadRequest: 400,
+    NotFound: 404,
+    StorageFull: 507,
+    DeviceFull: 507,
+    NoAnswer: 503,
+}
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+CSP: Final = (
+    "default-src 'self'; script-src 'self' {scripts}; "
+    # Mantine, AG Grid and plotly set styles from JavaScript
+    "style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def protect(app: Dash, settings: Settings) -> None:
+    """Guard all routes of ``app``. Call it once, before the first request."""
+    server = app.server
+    server.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+
+    @server.before_request
+    def refuse() -> Response | None:
+        return _refused(app, settings)
+
+    @server.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if response.mimetype == "text/html":
+            scripts = " ".join(app.csp_hashes())
+            response.headers.setdefault("Content-Security-Policy", CSP.format(scripts=scripts))
+        else:  # nothing else is ever a document
+            response.headers.setdefault(
+                "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+            )
+        return response
+
+
+def handle_errors(server: Flask) -> None:
+    """Answer every failure with JSON ``{"message", "hint"}``; part of ``routes.register``."""
+    server.register_error_handler(BackendError, _sentence)
+    server.register_error_handler(HTTPException, _http)
+    for kind in (DependencyException, InvalidResourceError):
+        server.register_error_handler(kind, lambda _: answer(404, "There is no such file."))
+
+
+def answer(status: int, message: str, hint: str = "") -> Response:
+    """A failure as JSON, never kept by a cache."""
+    response = Response(
+        orjson.dumps({"message": message, "hint": hint}), status, mimetype="application/json"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _sentence(error: BackendError) -> Response:
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    return answer(status, error.message, error.hint)
+
+
+def _http(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return _too_large()
+    if isinstance(error, InternalServerError):
+        number = uuid4().hex[:8]
+        log.error("request failed, reference %s", number, exc_info=error.original_exception)
+        return answer(
+            500, f"Something went wrong (reference {number}).", "Look for it in the server's log."
+        )
+    if error.response is not None or (error.code or 500) < 400:  # a redirect
+        return Response.force_type(error.get_response(), request.environ)
+    return answer(error.code or 500, error.name + ".")
+
+
+def _too_large() -> Response:
+    return answer(413, "The request is too large.", "LOUPE_MAX_REQUEST_MB sets the limit.")
+
+
+def _refused(app: Dash, settings: Settings) -> Response | None:
+    """The answer to a request that must not go further."""
+    host = urlsplit(f"//{request.host}").hostname or ""
+    if host not in (*LOCAL_HOSTS, settings.host):
+        # Another name that resolves to this machine: a web page that rebinds its DNS name.
+        return answer(403, "This app is not served under this name.", f"Use {settings.host}.")
+    if request.method not in WRITES:
+        return None
+    origin = request.headers.get("Origin")
+    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if is_foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return answer(403, "The request comes from another site.")
+    if (request.content_length or 0) > settings.max_request_bytes:
+        return _too_large()
+    if request.path.endswith("/_dash-update-component"):
+        return _broken_callback(app)
+    return None
+
+
+def _broken_callback(app: Dash) -> Response | None:
+    if request.mimetype != "application/json":
+        return answer(415, "A callback takes JSON.")
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError:
+        return answer(400, "The request is not JSON.")
+    if not isinstance(body, dict):
+        return answer(400, "The request is not a callback.")
+    known = app.callback_map.get(str(body.get("output")))
+    if known is None:
+        log.warning("callback for an unknown output was refused")
+        return answer(400, "There is no such callback.", "Reload the page.")
+    if not _fits(known, body):
+        return answer(400, "The callback's inputs are not those of this app.", "Reload the page.")
+    return None
+
+
+def _fits(known: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    changed = body.get("changedPropIds", [])
+    return (
+        _same(known["inputs"], body.get("inputs", []))
+        and _same(known["state"], body.get("state", []))
+        and isinstance(changed, list)
+        and all(isinstance(item, str) for item in changed)
+        and _is_target(body.get("outputs", []))
+    )
+
+
+def _same(known: Sequence[Mapping[str, Any]], given: object) -> bool:
+    """Whether ``given`` names the properties of ``known``, in their order."""
+    if not isinstance(given, list) or len(given) != len(known):
+        return False
+    return all(
+        all(_is_property(one, spec["property"]) for one in value)
+        if isinstance(value, list)  # pattern-matching: several components
+        else _is_property(value, spec["property"])
+        for spec, value in zip(known, given, strict=True)
+    )
+
+
+def _is_property(value: object, name: str) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("id"), str | dict)
+        and value.get("property") == name
+    )
+
+
+def _is_target(value: object) -> bool:
+    if isinstance(value, list):
+        return all(_is_target(one) for one in value)
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("id"), str | dict)
+        and isinstance(value.get("property"), str)
+    )
