@@ -1,0 +1,47 @@
+"""Wires Loupe together: ``create_app(settings)`` for tests and servers, ``python app.py`` to run.
+
+Dash is imported inside the functions: worker processes import this file again when they start, and
+must not pay for a web framework.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dash import Dash
+
+    from backend.settings import Settings
+    from components.runtime import Services
+
+HERE = Path(__file__).resolve().parent
+
+
+def create_app(settings: Settings, services: Services | None = None) -> Dash:
+    """A new app with its own services; nothing runs and nothing listens yet."""
+    from dash import Dash
+
+    from components import index, notices, routes, runtime, shell, theme
+
+    app = Dash(
+        __name__,
+        use_pages=True,
+        pages_folder=str(HERE / "pages"),
+        assets_folder=str(HERE / "assets"),
+        title="Loupe",
+        update_title=None,  # type: ignore[arg-type]  # no "Updating..." flicker in the tab
+        index_string=index.page(),
+        on_error=notices.on_error,
+    )
+    theme.register_templates()
+    routes.register(app.server, services or runtime.open_services(settings))
+    shell.register(app)
+    app.layout = shell.layout
+    return app
+
+
+if __name__ == "__main__":
+    from components.serve import main
+
+    main(create_app)

@@ -1,0 +1,57 @@
+"""The HTML page that loads Dash: theme before the first paint, plot templates, favicon."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from components.theme import CURSOR, MODEL_COLOURS, RING, SCHEMES, template
+
+# Runs before anything is drawn: without it a dark page would flash white. Mantine reads the same
+# key of localStorage, and takes over the attribute once it is mounted.
+_FIRST_PAINT: Final = """
+(function () {
+  var kept = null;
+  try { kept = localStorage.getItem("mantine-color-scheme-value"); } catch (blocked) { kept = null; }
+  var dark = kept === "dark" ||
+    (kept !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
+})();
+"""
+
+_PAGE: Final = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <meta name="color-scheme" content="light dark">
+        <title>{%title%}</title>
+        <link rel="icon" type="image/svg+xml" href="/assets/logo.svg">
+        <link rel="preload" href="/assets/vendor/inter/inter-latin-wght-normal.woff2" as="font"
+              type="font/woff2" crossorigin>
+        <script>@FIRST_PAINT@</script>
+        <script type="application/json" id="loupe-theme">@THEME@</script>
+        {%css%}
+    </head>
+    <body>
+        {%app_entry%}
+        <footer>
+            {%config%}
+            {%scripts%}
+            {%renderer%}
+        </footer>
+        <noscript>Loupe needs JavaScript.</noscript>
+    </body>
+</html>"""
+
+
+def page() -> str:
+    """The index template for Dash."""
+    theme = {
+        "templates": {scheme: template(scheme) for scheme in SCHEMES},
+        "models": MODEL_COLOURS,
+        "cursor": CURSOR,
+        "ring": RING,
+    }
+    text = orjson.dumps(theme).decode().replace("<", "\\u003c")
+    return _PAGE.replace("@FIRST_PAINT@", _FIRST_PAINT).replace("@THEME@", text)

@@ -1,0 +1,150 @@
+"""The frame around every page: header, navigation, notices, key sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dash
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, dcc, html
+from dash.development.base_component import Component
+
+from components import notices, selection
+from components.icons import icon
+from components.theme import mantine_theme
+
+SHELL: Final = "app-shell"
+NAVBAR: Final[dict[str, Any]] = {
+    "width": {"base": 260, "sm": 56, "lg": 208},
+    "breakpoint": "sm",
+    "collapsed": {"mobile": True},
+}
+
+
+def register(app: Dash) -> None:
+    """The app's own callbacks, all in the browser. ``create_app`` calls this once."""
+    selection.register(app)
+    app.clientside_callback(ClientsideFunction("loupe_shell", "mounted"), Input(SHELL, "id"))
+
+
+def layout() -> dmc.MantineProvider:
+    """The whole app: provider, header, navigation, the current page and the app's own stores."""
+    return dmc.MantineProvider(
+        [
+            html.A("Skip to the content", href="#main", className="lp-skip"),
+            selection.stores(),
+            notices.container(),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader(_header()),
+                    dmc.AppShellNavbar(_navigation()),
+                    dmc.AppShellMain(
+                        html.Div(dash.page_container, id="main", tabIndex=-1),
+                    ),
+                ],
+                id=SHELL,
+                header={"height": 48},
+                navbar=NAVBAR,
+                transitionDuration=0,
+            ),
+            *_panels(),
+        ],
+        theme=mantine_theme(),
+        defaultColorScheme="auto",
+    )
+
+
+def icon_button(element_id: str, name: str, label: str, keys: str = "", **rest: str) -> html.Button:
+    """A header button of one icon: named for screen readers, with its keys in the tooltip."""
+    title = f"{label} ({keys})" if keys else label
+    extra = {"aria-label": label, **rest}
+    return html.Button(icon(name), id=element_id, className="lp-iconbtn", title=title, **extra)
+
+
+def _header() -> html.Div:
+    return html.Div(
+        [
+            icon_button("nav-toggle", "menu-2", "Navigation", **{"aria-expanded": "false"}),
+            dcc.Link(
+                [html.Span(className="lp-logo", **{"aria-hidden": "true"}), "Loupe"],
+                href="/",
+                className="lp-brand",
+            ),
+            html.Span("device: auto", id="device-chip", className="lp-chip lp-wide-only"),
+            html.Div(className="lp-grow"),
+            _panel_button("shelf-button", "lasso", "Selection", "0"),
+            html.Div(
+                [
+                    icon_button("undo-button", "arrow-back-up", "Undo", "Ctrl+Z"),
+                    icon_button("redo-button", "arrow-forward-up", "Redo", "Ctrl+Shift+Z"),
+                ],
+                className="lp-group",
+            ),
+            _panel_button("jobs-button", "list-check", "Jobs", "0"),
+            html.Button(
+                [icon("file-export"), html.Span("Export report", className="lp-wide-only")],
+                id="report-button",
+                className="lp-btn",
+                title="Save this page as one file that works offline",
+                **{"aria-label": "Export report"},
+            ),
+            icon_button("theme-button", "sun-moon", "Theme"),
+            icon_button("keys-button", "keyboard", "Keys", "?"),
+        ],
+        className="lp-header",
+    )
+
+
+def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Button:
+    """A header button with a count that opens a panel; the count is written in the browser."""
+    return html.Button(
+        [
+            icon(name),
+            html.Span(label, className="lp-wide-only"),
+            html.Span(count, className="lp-count", id=f"{element_id}-count"),
+        ],
+        id=element_id,
+        className="lp-btn lp-btn-quiet",
+        title=label,
+        **{"aria-label": label, "aria-haspopup": "dialog"},
+    )
+
+
+def _navigation() -> html.Nav:
+    pages = [
+        page
+        for page in dash.page_registry.values()
+        if page.get("in_nav", page["order"] is not None)
+    ]
+    return html.Nav(
+        [_nav_link(page) for page in pages],
+        id="app-nav",
+        className="lp-nav",
+        **{"aria-label": "Pages"},
+    )
+
+
+def _nav_link(page: Mapping[str, Any]) -> dcc.Link:
+    content: list[Component] = [
+        icon(page.get("icon") or "circle-dashed"),
+        html.Span(page["name"], className="lp-nav-label"),
+    ]
+    return dcc.Link(content, href=page["path"], className="lp-nav-link", title=page["name"])
+
+
+def _panels() -> list[Component]:
+    """Panels whose content the browser writes: shelf, jobs, key sheet, log of a job."""
+    return [
+        html.Div(
+            id="shelf-panel", className="lp-panel", role="dialog", **_label("Selection shelf")
+        ),
+        html.Div(id="jobs-panel", className="lp-panel", role="dialog", **_label("Jobs")),
+        html.Dialog(id="key-sheet", className="lp-dialog", **_label("Keys")),
+        html.Dialog(id="log-drawer", className="lp-dialog lp-drawer", **_label("Log of a job")),
+        html.Div(id="app-said", className="lp-said", role="status", **{"aria-live": "polite"}),
+    ]
+
+
+def _label(text: str) -> dict[str, str]:
+    return {"aria-label": text}
