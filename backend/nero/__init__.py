@@ -1,0 +1,9 @@
+"""NERO: how a model's answer changes along an orbit of its input (Li, Li and Kindlmann 2024)."""
+
+from __future__ import annotations
+
+from backend.nero import orbits
+from backend.nero.evaluation import evaluate
+from backend.nero.result import OrbitResult
+
+__all__ = ["OrbitResult", "evaluate", "orbits"]

@@ -1,0 +1,84 @@
+"""The models of this installation by key, each loaded once per process. Listing them needs no
+torch.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from backend.errors import BackendError, NotFound
+from backend.settings import Settings
+from models.cards import ModelCard, WeightsMismatch, load_cards
+
+if TYPE_CHECKING:
+    from backend.torch_backend import TorchBackend
+
+_loading = threading.Lock()
+
+
+class WeightsRefused(BackendError):
+    """A weights file is missing, damaged or not the one its card describes."""
+
+
+@cache
+def models() -> dict[str, ModelCard]:
+    """Every model card by key. Do not change the dict: it is shared."""
+    return load_cards()
+
+
+def models_for(task: str) -> dict[str, ModelCard]:
+    """The cards whose models answer about a task, by key, in the order of the files."""
+    return {key: card for key, card in models().items() if card.task == task}
+
+
+def card(key: str) -> ModelCard:
+    """One card.
+
+    Raises:
+        NotFound: no model has this key.
+    """
+    found = models().get(key)
+    if found is None:
+        raise NotFound(f"There is no model {key!r}.", f"Models are {', '.join(models())}.")
+    return found
+
+
+def load_model(key: str, device: str | None = None) -> TorchBackend:
+    """The model, ready to predict; the same object at every call with the same device.
+
+    Args:
+        device: a resolved device; the one of the settings unless given.
+
+    Raises:
+        NotFound: no model has this key.
+        WeightsRefused: its weights are missing or do not match the card.
+    """
+    found = card(key)
+    with _loading:  # two threads asking at once must not load twice
+        return _loaded(found.key, device or default_device())
+
+
+@cache
+def default_device() -> str:
+    """The device of the settings; fixes the threads of torch on the way, once per process."""
+    from backend import devices
+
+    settings = Settings.from_env()
+    devices.set_threads(settings.torch_threads)
+    return devices.resolve(settings.device)
+
+
+@cache
+def _loaded(key: str, device: str) -> TorchBackend:
+    from backend.torch_backend import TorchBackend
+    from models.load import load_module
+
+    try:
+        module = load_module(models()[key])
+    except WeightsMismatch as error:
+        raise WeightsRefused(
+            str(error), "Restore the file from the repository, or train it again."
+        ) from error
+    return TorchBackend(module, models()[key], device)

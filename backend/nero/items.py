@@ -1,0 +1,124 @@
+"""The items an orbit is computed for: rows of a bundled set, another set, or a caller's own
+images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.errors import BadRequest
+from backend.nero.tasks import Task
+from backend.protocols import I64, U8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Items:
+    """Labelled images that are read in pieces.
+
+    Attributes:
+        ids: (n,) stable names of the items in links and tables.
+        names: (n,) what people call them.
+        labels: (n,) true classes.
+        classes: class names; empty when only the model knows them.
+        read: ``read(start, stop)`` gives those images, (m, c, h, w) uint8.
+    """
+
+    ids: I64
+    names: tuple[str, ...]
+    labels: I64
+    classes: tuple[str, ...]
+    read: Callable[[int, int], U8]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def gather(task: Task, items: Any) -> Items:
+    """The items behind what a caller may give.
+
+    Args:
+        items: "all" or None (the task's own set), rows of that set, an item set, or
+            ``(images (n, h, w[, c]) uint8, labels (n,))``.
+
+    Raises:
+        BadRequest: nothing is left, a row is outside the set, or the caller's arrays do not fit.
+    """
+    if isinstance(items, tuple) and len(items) == 2 and np.ndim(items[0]) >= 3:
+        return _own(np.asarray(items[0]), np.asarray(items[1]))
+    if hasattr(items, "images") and hasattr(items, "labels"):
+        return _rows_of(items, np.arange(len(items.ids)))
+    from backend import datasets
+
+    held = datasets.load(task.item_set)
+    if items is None or (isinstance(items, str) and items == "all"):
+        return _rows_of(held, np.arange(len(held.ids)))
+    return _rows_of(held, checked_rows(items, len(held.ids), task.item_set))
+
+
+def checked_rows(rows: Sequence[int] | I64, count: int, name: str) -> I64:
+    """Rows ``(n,)`` as int64, each within a set of ``count``.
+
+    Raises:
+        BadRequest: there is none, one is not a whole number, or one is outside the set.
+    """
+    array = np.asarray(rows)
+    if array.ndim != 1 or not len(array):
+        raise BadRequest(
+            "No items are selected.",
+            f"Rows of {name} run from 0 to {count - 1}; give at least one.",
+        )
+    if array.dtype.kind not in "iu":
+        raise BadRequest(f"Rows of {name} are whole numbers, not {array.dtype}.")
+    outside = array[(array < 0) | (array >= count)]
+    if len(outside):
+        raise BadRequest(
+            f"There is no row {outside[0]} in {name}.", f"Its rows run from 0 to {count - 1}."
+        )
+    return array.astype(np.int64)
+
+
+def channels_first(images: U8) -> U8:
+    """(n, h, w[, c]) as (n, c, h, w), a view."""
+    return images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+
+
+def _rows_of(held: Any, rows: I64) -> Items:
+    if not len(rows):
+        raise BadRequest("No items are selected.", "Give at least one.")
+    return Items(
+        ids=np.asarray(held.ids, np.int64)[rows],
+        names=tuple(str(held.names[row]) for row in rows),
+        labels=np.asarray(held.labels, np.int64)[rows],
+        classes=tuple(held.classes),
+        read=lambda start, stop: channels_first(held.images(rows[start:stop])),
+    )
+
+
+def _own(images: U8, labels: I64) -> Items:
+    if images.dtype != np.uint8:
+        raise BadRequest(
+            f"Images have the type {images.dtype}.", "They must be uint8, from 0 to 255."
+        )
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
+        raise BadRequest(
+            f"Images have the shape {images.shape}.",
+            "It must be (n, height, width) or (n, height, width, 3).",
+        )
+    if not len(images):
+        raise BadRequest("There are no images.", "Give at least one.")
+    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+        raise BadRequest(
+            f"Labels have the shape {labels.shape} and the type {labels.dtype}.",
+            f"There must be one whole number per image, {len(images)} in all.",
+        )
+    return Items(
+        ids=np.arange(len(images)),
+        names=tuple(f"image {i}" for i in range(len(images))),
+        labels=labels.astype(np.int64),
+        classes=(),
+        read=lambda start, stop: channels_first(images[start:stop]),
+    )
