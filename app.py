@@ -35,7 +35,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         on_error=notices.on_error,
     )
     theme.register_templates()
-    routes.register(app.server, services or runtime.open_services(settings))
+    routes.register(app.server, services or runtime.create_services(settings))
     shell.register(app)
     app.layout = shell.layout
     return app

@@ -13,7 +13,7 @@ from components.theme import CURSOR, MODEL_COLOURS, RING, SCHEMES, template
 _FIRST_PAINT: Final = """
 (function () {
   var kept = null;
-  try { kept = localStorage.getItem("mantine-color-scheme-value"); } catch (blocked) { kept = null; }
+  try { kept = localStorage.getItem("mantine-color-scheme-value"); } catch (blocked) {}
   var dark = kept === "dark" ||
     (kept !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
   document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");

@@ -207,11 +207,9 @@ def _linked(link: str) -> tuple[dict[str, str], list[str]]:
     from components.runtime import services  # here: the schema alone needs no services
 
     try:
-        stored = services().links.get(link)
-        state = json.loads(stored) if isinstance(stored, str) else stored
+        query = json.loads(services().links.get(link).state)
     except (BackendError, ValueError):
         return {}, [f"The link “{_short(link)}” is not known here; the defaults are shown."]
-    query = state.get("state", state) if isinstance(state, Mapping) else {}
     return {str(key): _written(value) for key, value in query.items()}, []
 
 

@@ -110,6 +110,7 @@ def template(scheme: Scheme) -> dict[str, Any]:
         "title": {"font": {"color": tone.muted, "size": 12}},
         "automargin": True,
     }
+    round_axis = {key: value for key, value in axis.items() if key not in _NOT_POLAR}
     return {
         "layout": {
             "paper_bgcolor": "rgba(0,0,0,0)",
@@ -121,8 +122,8 @@ def template(scheme: Scheme) -> dict[str, Any]:
             "yaxis": axis,
             "polar": {
                 "bgcolor": "rgba(0,0,0,0)",
-                "angularaxis": {k: v for k, v in axis.items() if k not in _NO_POLAR},
-                "radialaxis": {k: v for k, v in axis.items() if k != "zerolinecolor"},
+                "angularaxis": round_axis,
+                "radialaxis": round_axis,
             },
             "legend": {"font": {"size": 12}, "bgcolor": "rgba(0,0,0,0)"},
             "hoverlabel": {
@@ -141,7 +142,7 @@ def template(scheme: Scheme) -> dict[str, Any]:
     }
 
 
-_NO_POLAR: Final = ("title", "zerolinecolor", "automargin")
+_NOT_POLAR: Final = ("title", "zerolinecolor", "automargin")
 
 
 def register_templates() -> None:
