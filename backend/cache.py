@@ -118,7 +118,7 @@ class ArrayStore:
         path = self.path(key)
         write_atomic(
             path,
-            lambda out: np.savez(out, allow_pickle=False, **dict(arrays)),  # type: ignore[arg-type]
+            lambda out: np.savez(out, allow_pickle=False, **dict(arrays)),
         )
         for gone in evict(self.root, "*/*.npz", self.budget_bytes, keep=path):
             log.info("result %s evicted", gone.stem[:12])

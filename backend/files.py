@@ -29,7 +29,7 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], None]) -> int:
+def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> int:
     """Let ``write`` fill a file beside ``path``, then rename it; returns its size in bytes.
 
     Readers see the old file or the whole new one. A failed write leaves nothing behind.

@@ -45,7 +45,7 @@ class MediaStore:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._place(sha256, suffix)
         if not path.is_file():
-            write_atomic(path, lambda out: _write(out, data))
+            write_atomic(path, lambda out: bool(out.write(data)))
             evict(self.root, "*/*.*", self.budget_bytes, keep=path)
         return sha256
 
@@ -90,10 +90,6 @@ def encoded(image: U8, *, lossless: bool = True, suffix: Suffix = "webp") -> byt
     else:
         picture.save(out, "PNG")
     return out.getvalue()
-
-
-def _write(out: io.BufferedIOBase | object, data: bytes) -> None:
-    out.write(data)  # type: ignore[union-attr,attr-defined]
 
 
 def _suffix_of(data: bytes) -> Suffix:

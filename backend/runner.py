@@ -8,81 +8,25 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend import errors
 from backend.cache import ArrayStore
-from backend.errors import BackendError, NotFound
+from backend.errors import NotFound, StorageFull
 from backend.history import History
-from backend.jobs import JobRequest, JobState, JobView, NoAnswer, Rate, key_for
+from backend.job_record import DIED, ENDED, FINAL, PROGRESS, Call, Job, failure_of
+from backend.jobs import JobRequest, JobState, JobView, NoAnswer, key_for
 from backend.lane import Lane
 from backend.protocols import JSON
 from backend.settings import Settings
 from backend.work import WORK, Work, find
 
 log = logging.getLogger(__name__)
-LOG_LINES: Final = 200
-KEEP_ENDED: Final = 200  # ended jobs kept in memory; older ones are read from the history
-# Kinds of failure that keep their meaning (and so their HTTP status) across the pipe.
-KINDS: Final[dict[str, type[BackendError]]] = {
-    kind.__name__: kind
-    for kind in (errors.BadRequest, errors.NotFound, errors.DeviceFull, errors.StorageFull)
-}
-
-
-@dataclass(slots=True)
-class _Job:
-    id: str
-    key: str
-    request: JobRequest
-    lane: str
-    submitted_at: float
-    views: set[str] = field(default_factory=set)
-    state: JobState = JobState.QUEUED
-    message: str = ""
-    started_s: float = 0.0
-    elapsed_s: float = 0.0
-    rate: Rate = field(default_factory=Rate)
-    log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
-    error: tuple[str, str] = ("", "")
-    is_cancelling: bool = False
-    grace: threading.Timer | None = None
-
-    def view(self) -> JobView:
-        now_s = time.monotonic()
-        is_running = self.state is JobState.RUNNING
-        return JobView(
-            id=self.id,
-            key=self.key,
-            work=self.request.work,
-            title=self.request.title,
-            state=self.state,
-            fraction=1.0 if self.state is JobState.DONE else self.rate.fraction(),
-            message="Stopping …" if self.is_cancelling and is_running else self.message,
-            elapsed_s=now_s - self.started_s if is_running else self.elapsed_s,
-            left_s=self.rate.left_s(now_s) if is_running else None,
-            error_message=self.error[0],
-            error_hint=self.error[1],
-            submitted_at=self.submitted_at,
-            params=self.request.params,
-        )
-
-
-@dataclass(slots=True)
-class _Call:
-    lane: str
-    answered: threading.Event = field(default_factory=threading.Event)
-    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
-    error: BackendError | None = None
-
-    def refuse(self, error: BackendError) -> None:
-        self.error = error
-        self.answered.set()
+KEEP: Final = 200  # ended jobs kept in memory; older ones are read from the history
 
 
 class LocalJobs:
@@ -108,13 +52,13 @@ class LocalJobs:
         self._works = dict(works)
         self._grace_s = grace_s
         self._lock = threading.RLock()
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
         self._alive: dict[str, str] = {}  # key -> id of the job that others may share
-        self._queues: dict[str, deque[_Job]] = {}
-        self._running: dict[str, _Job] = {}
-        self._calls: dict[str, _Call] = {}
+        self._queues: dict[str, deque[Job]] = {}
+        self._running: dict[str, Job] = {}
+        self._calls: dict[str, Call] = {}
         self._is_closed = False
-        self._lanes = {
+        self._lanes: dict[str, Lane] = {
             name: Lane(name, _start(settings, store, name, works), _env(settings), self._lock, self)
             for name in sorted({work.lane for work in works.values()})
         }
@@ -168,7 +112,7 @@ class LocalJobs:
         self, work: str, params: Mapping[str, JSON], timeout_s: float = 10.0
     ) -> dict[str, NDArray[np.generic]]:
         lane = self._lanes[find(work, self._works).lane]
-        call_id, call = uuid4().hex, _Call(lane.name)
+        call_id, call = uuid4().hex, Call(lane.name)
         with self._lock:
             self._check_open()
             self._calls[call_id] = call
@@ -204,9 +148,9 @@ class LocalJobs:
         with self._lock:
             for job in unfinished:
                 if not job.state.is_final:
-                    self._end(job, JobState.INTERRUPTED, _ENDED)
+                    self._end(job, JobState.INTERRUPTED, ENDED)
             for call in self._calls.values():
-                call.refuse(NoAnswer(*_ENDED))
+                call.refuse(NoAnswer(*ENDED))
         atexit.unregister(self.close)
 
     # Called by the lanes' reader threads.
@@ -220,13 +164,13 @@ class LocalJobs:
                 call.arrays = message["arrays"]
                 call.answered.set()
             elif kind == "refused":
-                call.refuse(_error(message))
-        elif job and kind in _PROGRESS:
+                call.refuse(failure_of(message))
+        elif job and kind in PROGRESS:
             with self._lock:
-                _PROGRESS[kind](job, message)
-        elif job and kind in _FINAL:
+                PROGRESS[kind](job, message)
+        elif job and kind in FINAL:
             error = (message["text"], message["hint"]) if kind == "failed" else ("", "")
-            self._end(job, _FINAL[kind], error)
+            self._end(job, FINAL[kind], error)
 
     def died(self, lane: Lane) -> None:
         for call in self._calls.values():
@@ -236,7 +180,7 @@ class LocalJobs:
         if job and job.is_cancelling:
             self._end(job, JobState.CANCELLED)
         elif job and not self._is_closed:
-            self._end(job, JobState.INTERRUPTED, _DIED)
+            self._end(job, JobState.INTERRUPTED, DIED)
 
     # Inside.
 
@@ -247,7 +191,7 @@ class LocalJobs:
         if shared:
             return shared
         lane = find(request.work, self._works).lane
-        job = _Job(uuid4().hex, key, request, lane, time.time(), {request.view})
+        job = Job(uuid4().hex, key, request, lane, time.time(), {request.view})
         self._history.save(job.view())  # written down before its id is given out
         with self._lock:
             shared = self._share(request, key)  # another tab was quicker
@@ -272,7 +216,7 @@ class LocalJobs:
         """Cancel what only ``view`` waited for: it now waits for ``newest_id``."""
         if not view:
             return
-        forsaken: list[_Job] = []
+        forsaken: list[Job] = []
         for job_id in list(self._alive.values()):
             job = self._jobs[job_id]
             if job_id != newest_id and view in job.views:
@@ -289,7 +233,7 @@ class LocalJobs:
         known = self._history.done(key)
         if known:
             return known
-        job = _Job(
+        job = Job(
             uuid4().hex,
             key,
             request,
@@ -322,7 +266,7 @@ class LocalJobs:
             }
         )
 
-    def _cancel(self, jobs: Iterable[_Job]) -> None:
+    def _cancel(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
             if job.state.is_final or job.is_cancelling:
                 continue
@@ -338,15 +282,17 @@ class LocalJobs:
                 job.grace.daemon = True
                 job.grace.start()
 
-    def _end_worker_of(self, job: _Job) -> None:
+    def _end_worker_of(self, job: Job) -> None:
         with self._lock:
             if self._running.get(job.lane) is job:
                 log.warning("job %s did not stop; its worker is ended", job.id)
                 self._lanes[job.lane].kill()
 
-    def _end(self, job: _Job, state: JobState, error: tuple[str, str] = ("", "")) -> None:
+    def _end(self, job: Job, state: JobState, error: tuple[str, str] = ("", "")) -> None:
         """Write the end of ``job`` down, then show it and start the next one."""
         with self._lock:
+            if job.state.is_final:
+                return
             elapsed_s = time.monotonic() - job.started_s if job.started_s else 0.0
             final = replace(
                 job.view(),
@@ -360,7 +306,7 @@ class LocalJobs:
             lines = list(job.log)
         try:
             self._history.save(final, lines)
-        except errors.StorageFull as refused:  # the result may be fine: the user still gets it
+        except StorageFull as refused:  # the result may be fine: the user still gets it
             log.error("the end of job %s is not in the history: %s", job.id, refused)
         with self._lock:
             job.state, job.elapsed_s, job.error = state, elapsed_s, error
@@ -375,41 +321,12 @@ class LocalJobs:
 
     def _forget(self) -> None:
         ended = [job_id for job_id, job in self._jobs.items() if job.state.is_final]
-        for job_id in ended[:-KEEP_ENDED]:
+        for job_id in ended[:-KEEP]:
             del self._jobs[job_id]
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise NoAnswer(*_ENDED)
-
-
-_ENDED: Final = ("The app ended before this job did.", "Run it again.")
-_DIED: Final = ("The worker process ended while it computed this.", "Run it again.")
-
-
-def _started(job: _Job, _message: dict[str, Any]) -> None:
-    job.started_s = time.monotonic()
-
-
-def _stepped(job: _Job, message: dict[str, Any]) -> None:
-    job.rate.step(message["done"], message["total"], time.monotonic())
-    job.message = message["text"]
-
-
-def _logged(job: _Job, message: dict[str, Any]) -> None:
-    job.log.append(message["text"])
-
-
-_PROGRESS: Final = {"started": _started, "step": _stepped, "log": _logged}
-_FINAL: Final = {
-    "done": JobState.DONE,
-    "failed": JobState.FAILED,
-    "cancelled": JobState.CANCELLED,
-}
-
-
-def _error(message: dict[str, Any]) -> BackendError:
-    return KINDS.get(message["kind"], BackendError)(message["text"], message["hint"])
+            raise NoAnswer(*ENDED)
 
 
 def _start(

@@ -6,6 +6,7 @@ flask-caching's own serializers pickle; these only let bytes through.
 from __future__ import annotations
 
 import datetime
+import importlib
 import importlib.util
 import logging
 from collections.abc import Mapping
@@ -40,10 +41,10 @@ class BytesOnly:
         return value
 
 
-class BoundedCache(SimpleCache):  # type: ignore[misc]
+class BoundedCache(SimpleCache):
     """flask-caching's memory cache, bounded by bytes; the least recently used go first."""
 
-    serializer = BytesOnly()
+    serializer = BytesOnly()  # type: ignore[assignment]
 
     def __init__(self, budget_bytes: int) -> None:
         super().__init__(threshold=2**31, default_timeout=WEEK_S)
@@ -136,9 +137,9 @@ def open_small_cache(settings: Settings) -> SmallCache:
             "Run `.venv/bin/pip install redis`, or leave LOUPE_REDIS_URL empty.",
         )
     from flask_caching.backends.rediscache import RedisCache
-    from redis import Redis
 
-    client = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1)
+    redis = importlib.import_module("redis")
+    client = redis.Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1)
     backend = RedisCache(host=client, default_timeout=WEEK_S, key_prefix="loupe:")
-    backend.serializer = BytesOnly()
+    backend.serializer = BytesOnly()  # type: ignore[assignment]
     return SmallCache(backend)

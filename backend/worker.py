@@ -31,6 +31,7 @@ from backend.protocols import JSON, Arrays
 log = logging.getLogger("loupe.worker")
 NICE: Final = 5  # pages stay quick on a machine whose cores are all busy with a job
 REPORT_EVERY_S: Final = 0.05
+MAX_THREADS: Final = 32
 Send = Callable[[Mapping[str, JSON]], None]
 WorkFunction = Callable[[Mapping[str, JSON], "Ticket"], Arrays]
 
@@ -94,6 +95,7 @@ class Worker:
         self._store = store
         self._send_lock = threading.Lock()
         self._tickets: dict[str, Ticket] = {}
+        self._answering = ""
         self._batch = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="quick")
 
@@ -136,6 +138,7 @@ class Worker:
     def _answer(self, message: dict[str, Any], ticket: Ticket) -> None:
         if ticket.is_cancelled:  # nobody waits any more
             raise Cancelled
+        self._answering = message["job"]
         arrays = self._function(message["work"])(message["params"], ticket)
         self._send_bytes(wire.pack(arrays, {"job": message["job"]}))
 
@@ -157,9 +160,11 @@ class Worker:
 
     def _cancel(self, job_id: str) -> None:
         ticket = self._tickets.get(job_id)
-        if ticket is None:
-            return
-        ticket.cancel()
+        if ticket:
+            ticket.cancel()
+        if job_id == self._answering and threading.active_count() < MAX_THREADS:
+            # Nobody waits for this call any more, so the next one must not wait behind it.
+            self._quick = ThreadPoolExecutor(1, thread_name_prefix="quick")
 
     def _function(self, work: str) -> WorkFunction:
         module, _, name = self._runs[work].partition(":")

@@ -17,6 +17,7 @@ from dash import Dash
 from dash.exceptions import DependencyException, InvalidResourceError
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
+from werkzeug.wrappers import Response as BaseResponse
 
 from backend.errors import BackendError, BadRequest, DeviceFull, NotFound, StorageFull
 from backend.jobs import NoAnswer
@@ -93,7 +94,7 @@ def _sentence(error: BackendError) -> Response:
     return answer(status, error.message, error.hint)
 
 
-def _http(error: HTTPException) -> Response:
+def _http(error: HTTPException) -> BaseResponse:
     if isinstance(error, RequestEntityTooLarge):
         return _too_large()
     if isinstance(error, InternalServerError):
@@ -103,7 +104,7 @@ def _http(error: HTTPException) -> Response:
             500, f"Something went wrong (reference {number}).", "Look for it in the server's log."
         )
     if error.response is not None or (error.code or 500) < 400:  # a redirect
-        return Response.force_type(error.get_response(), request.environ)
+        return error.get_response()
     return answer(error.code or 500, error.name + ".")
 
 

@@ -52,7 +52,7 @@ def rendered(frame: pd.DataFrame, suffix: str) -> bytes:
     if suffix == "json":
         return _json(frame)
     if suffix == "csv":
-        return _escaped(frame).to_csv(index=False).encode()
+        return str(_escaped(frame).to_csv(index=False)).encode()
     if suffix == "parquet":
         out = io.BytesIO()
         frame.to_parquet(out, engine="pyarrow", index=False)
