@@ -1,0 +1,162 @@
+/* NERO: fills the server's empty figures with the arrays of 50-nero-data.js and moves the marks.
+ * A figure arrives with all its styling and traces named by meta.role and meta.model; here only
+ * x, y, z, r, theta are set. Marks that follow the pointer (cursor, value rings, bars, red ring)
+ * are restyled in place, never through Dash. */
+window.loupe = window.loupe || {};
+(function (loupe) {
+    "use strict";
+    const copy = (figure) => structuredClone(figure);
+    const closed = (values) => [...values, values[0]];
+    const closedAngles = (orbit) => [...orbit.angles, 360];
+
+    /** Base figure of a card, themed; `view` keeps zoom while the data version is the same. */
+    function base(name) {
+        const figure = copy(loupe.orbit.current.spec.figures[name]);
+        figure.layout.template = loupe.theme.template();
+        return figure;
+    }
+
+    function fillCurve(trace, values) {
+        trace.theta = closedAngles(loupe.orbit.current);
+        trace.r = closed(values);
+    }
+
+    /** Aggregate plot: subset curves, the selection's curves beside them, the control orbit. */
+    function aggregate(rows, selectedRows, metric) {
+        const orbit = loupe.orbit.current, figure = base("aggregate");
+        for (const trace of figure.data) {
+            const model = orbit.models.find((m) => m.key === (trace.meta || {}).model);
+            if (!model) continue;
+            const {role} = trace.meta;
+            const shown = role === "selection" ? selectedRows : rows;
+            if (!shown.length || (role === "control" && !model.controlMetric)) continue;
+            fillCurve(trace, loupe.orbit.aggregate(model, shown, metric, role === "control"));
+        }
+        return figure;
+    }
+
+    /** Individual plot: the item's confidence, a band of mean ± 1 sd over the rows given. */
+    function individual(row, bandRows) {
+        const orbit = loupe.orbit.current, figure = base("individual");
+        for (const trace of figure.data) {
+            const model = orbit.models.find((m) => m.key === (trace.meta || {}).model);
+            if (!model) continue;
+            const {role} = trace.meta;
+            if (role === "curve") fillCurve(trace, loupe.orbit.slice(model.metric, row));
+            if (role === "control" && model.controlMetric) {
+                fillCurve(trace, loupe.orbit.slice(model.controlMetric, row));
+            }
+            if (role === "band" && bandRows.length > 1) fillBand(trace, model, bandRows);
+        }
+        return figure;
+    }
+
+    function fillBand(trace, model, rows) {
+        const {mean, sd} = loupe.orbit.spread(model.metric, rows);
+        const clip = (value) => Math.min(1, Math.max(0, value));
+        const high = closed(mean.map((m, g) => clip(m + sd[g])));
+        const low = closed(mean.map((m, g) => clip(m - sd[g])));
+        const angles = closedAngles(loupe.orbit.current);
+        trace.theta = [...angles, ...[...angles].reverse()];
+        trace.r = [...high, ...low.reverse()];
+    }
+
+    /** DR plot of rows placed at xy (rows, 2), coloured by `values`. */
+    function projection(xy, rows, values, title) {
+        const orbit = loupe.orbit.current, figure = base("projection");
+        const [dots] = figure.data;
+        const column = (k) => Float32Array.from(rows, (_, i) => xy[2 * i + k]);
+        Object.assign(dots, {x: column(0), y: column(1),
+            customdata: rows.map((row) => orbit.ids[row])});
+        dots.marker.color = values;
+        dots.marker.colorbar.title = {text: title, side: "right", font: {size: 11}};
+        return figure;
+    }
+
+    function confusion(model, rows) {
+        const orbit = loupe.orbit.current, figure = base("confusion");
+        const shares = loupe.orbit.confusion(model, rows, orbit.spec.items.classes.length);
+        let kept = shares.map((share, k) => [k, Math.max(...share)]).filter(([, top]) => top > 0);
+        if (shares.length > 20) kept = kept.sort((a, b) => b[1] - a[1]).slice(0, 12);
+        else kept = shares.map((share, k) => [k, 0]);
+        figure.data[0].x = Array.from(orbit.angles);
+        figure.data[0].y = kept.map(([k]) => orbit.spec.items.classes[k]);
+        figure.data[0].z = kept.map(([k]) => Array.from(shares[k]));
+        return figure;
+    }
+
+    const graph = (id) => document.querySelector(`#${id} .js-plotly-plot`);
+    const traces = (gd, role) => gd.data.map((trace, i) => [trace.meta || {}, i])
+        .filter(([meta]) => meta.role === role);
+
+    /** Green line of a polar plot, and for the individual plot a ring on each model's value. */
+    function moveCursor(id, angle, valuesByModel) {
+        const gd = graph(id);
+        if (!gd || !gd.data) return;
+        const [[, line]] = traces(gd, "cursor");
+        const theta = [[angle, angle]], r = [[0, 1]], at = [line];
+        for (const [meta, index] of traces(gd, "value")) {
+            if (!valuesByModel) continue;
+            theta.push([angle]); r.push([valuesByModel[meta.model]]); at.push(index);
+        }
+        window.Plotly.restyle(gd, {theta, r, visible: true}, at);
+        gd.closest(".plot-card").classList.remove("is-live");
+    }
+
+    /** While the pointer drags, the overlay of 53-nero-dial.js stands for the plot's own marks. */
+    function lift(id) {
+        const gd = graph(id);
+        if (!gd || !gd.data) return;
+        const marks = [...traces(gd, "cursor"), ...traces(gd, "value")].map(([, index]) => index);
+        window.Plotly.restyle(gd, {visible: false}, marks);
+        gd.closest(".plot-card").classList.add("is-live");
+    }
+
+    /** Probabilities of each model at one element as bars; classes in the item set's order. */
+    function moveBars(id, outputs) {
+        const gd = graph(id);
+        if (!gd || !gd.data) return;
+        const orbit = loupe.orbit.current, names = orbit.spec.items.classes;
+        const shown = barClasses(outputs);
+        const x = orbit.models.map(() => shown.map((k) => names[k]));
+        const y = outputs.map(({values, classes}) => {
+            const value = new Map(Array.from(classes, (k, i) => [Number(k), values[i]]));
+            return shown.map((k) => value.get(k) ?? 0);
+        });
+        window.Plotly.restyle(gd, {x, y}, orbit.models.map((_, i) => i));
+    }
+
+    /** All classes when they are few; otherwise the strongest of each model, strongest first. */
+    function barClasses(outputs) {
+        const count = loupe.orbit.current.spec.items.classes.length;
+        if (count <= 20) return Array.from({length: count}, (_, k) => k);
+        const best = new Map();
+        for (const {values, classes} of outputs) {
+            Array.from(classes).forEach((k, i) =>
+                best.set(Number(k), Math.max(best.get(Number(k)) || 0, values[i])));
+        }
+        return [...best].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([k]) => k);
+    }
+
+    /** Red ring on the chosen row, the rest muted where something is selected. */
+    function markProjection(id, row, rows, selectedRows) {
+        const gd = graph(id);
+        if (!gd || !gd.data || !rows) return;
+        const place = rows.indexOf(row), [dots] = gd.data;
+        const x = place < 0 ? [null] : [dots.x[place]], y = place < 0 ? [null] : [dots.y[place]];
+        window.Plotly.restyle(gd, {x: [x], y: [y]}, [1]);
+        const chosen = new Set(selectedRows);
+        const points = rows.map((r, i) => (chosen.has(r) ? i : -1)).filter((i) => i >= 0);
+        window.Plotly.restyle(gd, {selectedpoints: [points.length ? points : null]}, [0]);
+    }
+
+    /** Vertical cursor line of the confusion map. */
+    function moveLine(id, angle) {
+        const gd = graph(id);
+        if (!gd || !gd.layout || !gd.layout.shapes) return;
+        window.Plotly.relayout(gd, {"shapes[0].x0": angle, "shapes[0].x1": angle});
+    }
+
+    loupe.draw = {aggregate, individual, projection, confusion, moveCursor, moveBars, lift,
+        markProjection, moveLine, graph};
+})(window.loupe);

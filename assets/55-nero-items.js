@@ -1,0 +1,138 @@
+/* NERO: items as people see them: thumbnails out of the sprite, captions, the table of worst items,
+ * the strip of similar orbits. All text is set as text, never as HTML. */
+window.loupe = window.loupe || {};
+(function (loupe) {
+    "use strict";
+    const MAP_THUMBNAILS = 70; // at most so many images on the map; more would cover each other
+    const current = () => loupe.orbit.current;
+    const className = (k) => current().spec.items.classes[k] ?? String(k);
+
+    const name = (row) => `item ${current().ids[row]}, a ${className(current().labels[row])}`;
+
+    /** A thumbnail as a styled element: a window onto the sprite. */
+    function thumbnail(row, size_px) {
+        const {atlas} = current().spec.items, cell = loupe.image.cell(atlas, row);
+        const scale = size_px / Math.max(cell.width, cell.height);
+        const box = document.createElement("span");
+        box.className = "nero-thumb";
+        Object.assign(box.style, {
+            width: `${cell.width * scale}px`, height: `${cell.height * scale}px`,
+            backgroundImage: `url(${atlas.url})`,
+            backgroundSize: `${atlas.sheet_width_px * scale}px ${atlas.sheet_height_px * scale}px`,
+            backgroundPosition: `${-cell.x * scale}px ${-cell.y * scale}px`});
+        return box;
+    }
+
+    function winner({values, classes}) {
+        let best = 0;
+        for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+        return {name: className(Number(classes[best])), confidence: values[best],
+            right: (truth) => Number(classes[best]) === truth};
+    }
+
+    /** Under the image: which item, at which angle, and what each model calls it. */
+    function caption(row, angle, outputs) {
+        const host = document.getElementById("nero-caption"), truth = current().labels[row];
+        const head = document.createElement("p");
+        head.textContent = `#${current().ids[row]} · ${className(truth)} · ${angle.toFixed(angle % 1 ? 1 : 0)}°`;
+        const answers = current().models.map((model, i) => {
+            const line = document.createElement("p"), best = winner(outputs[i]);
+            line.style.setProperty("--model", model.colour);
+            line.className = best.right(truth) ? "is-right" : "is-wrong";
+            line.textContent = `${best.name} ${best.confidence.toFixed(2)}`;
+            line.title = `${model.title}: ${best.name}, probability ${best.confidence.toFixed(3)}`;
+            return line;
+        });
+        host.replaceChildren(head, ...answers);
+    }
+
+    /** The same as one sentence, for screen readers. */
+    function spoken(row, angle, values) {
+        const answers = values.map(([model, v]) => `${model.title} ${v.toFixed(2)}`).join(", ");
+        return `${angle.toFixed(0)} degrees, ${name(row)}; confidence in the true class: ${answers}`;
+    }
+
+    const round = (value) => Number(value.toPrecision(4));
+
+    /** Columns and rows of the grid of worst items for the model in focus. */
+    function table(rows, focus) {
+        const means = loupe.orbit.colouring(focus, rows, "mean");
+        const variances = loupe.orbit.colouring(focus, rows, "variance");
+        const data = rows.map((row, i) => {
+            const worst = loupe.orbit.worstElement(focus, row);
+            return {id: current().ids[row], row, label: className(current().labels[row]),
+                mean: round(means[i]), variance: round(variances[i]), angle: round(worst.angle),
+                called: className(worst.called)};
+        }).sort((a, b) => a.mean - b.mean);
+        const number = {type: "rightAligned", cellClass: "is-number"};
+        const columns = [
+            {field: "row", headerName: "", cellRenderer: "NeroThumb", width: 48, sortable: false},
+            {field: "id", headerName: "Item", width: 70, ...number},
+            {field: "label", headerName: "Truth", minWidth: 70, flex: 1},
+            {field: "mean", headerName: "Mean", width: 84, ...number},
+            {field: "variance", headerName: "Variance", width: 96, ...number},
+            {field: "angle", headerName: "Worst at", width: 92, ...number,
+                valueFormatter: {function: "params.value + '°'"}},
+            {field: "called", headerName: "Called", minWidth: 70, flex: 1}];
+        return [columns, data];
+    }
+
+    /** Images on the map once few enough dots are in view; taken off again when zoomed out. */
+    async function onMap(gd, placed) {
+        if (!gd || !gd.data || !placed) return;
+        const [dots] = gd.data, [x0, x1] = gd.layout.xaxis.range, [y0, y1] = gd.layout.yaxis.range;
+        const visible = placed.rows.map((row, i) => [row, dots.x[i], dots.y[i]])
+            .filter(([, x, y]) => x >= x0 && x <= x1 && y >= y0 && y <= y1);
+        const wanted = visible.length <= MAP_THUMBNAILS ? visible : [];
+        const had = (gd.layout.images || []).length;
+        if (!wanted.length && !had) return;
+        const size = Math.abs(x1 - x0) * 0.05;
+        const images = await Promise.all(wanted.map(async ([row, x, y]) => ({
+            source: await dataUrl(row), x, y: y + size * 0.75, xref: "x", yref: "y", sizex: size,
+            sizey: size, xanchor: "center", yanchor: "middle", layer: "above"})));
+        gd.__thumbnails = true;
+        await window.Plotly.relayout(gd, {images});
+        gd.__thumbnails = false;
+    }
+
+    const urls = new Map();
+    async function dataUrl(row) {
+        const {atlas} = current().spec.items, key = `${atlas.url}#${row}`;
+        if (!urls.has(key)) {
+            const pixels = await loupe.image.pixels(atlas.url, loupe.image.cell(atlas, row));
+            const canvas = document.createElement("canvas");
+            loupe.image.draw(canvas, pixels, 0);
+            urls.set(key, canvas.toDataURL());
+        }
+        return urls.get(key);
+    }
+
+    /** The strip of similar items; each is a button that opens it. */
+    function strip(found, choose) {
+        const host = document.getElementById("nero-strip");
+        host.replaceChildren(...found.map(({row, shift_deg: shift, distance}) => {
+            const button = document.createElement("button");
+            button.type = "button";
+            const text = document.createElement("span");
+            const turn = shift > 180 ? shift - 360 : shift;
+            text.textContent = `${className(current().labels[row])} · ${turn ? `${turn > 0 ? "+" : "−"}${Math.abs(turn)}°` : "0°"} · ${distance.toFixed(3)}`;
+            button.append(thumbnail(row, 56), text);
+            button.setAttribute("aria-label",
+                `${name(row)}, turned by ${turn} degrees, distance ${distance.toFixed(3)}`);
+            button.addEventListener("click", () => choose(row));
+            return button;
+        }));
+    }
+
+    // AG Grid looks renderers up by name; dash-ag-grid hands its React over as window.React.
+    window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {};
+    window.dashAgGridComponentFunctions.NeroThumb = function (props) {
+        if (!current() || props.value === undefined) return null;
+        const box = thumbnail(props.value, 28);
+        const style = Object.fromEntries(["width", "height", "backgroundImage", "backgroundSize",
+            "backgroundPosition"].map((key) => [key, box.style[key]]));
+        return window.React.createElement("span", {className: "nero-thumb", style});
+    };
+
+    loupe.sprites = {name, thumbnail, caption, spoken, table, onMap, strip, className};
+})(window.loupe);

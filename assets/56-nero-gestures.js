@@ -1,0 +1,128 @@
+/* NERO: what hands do. Drag the dial or the image, click and lasso the map, step through items,
+ * search for similar orbits, keys. Every gesture ends in a control's value or in a selection. */
+window.loupe = window.loupe || {};
+(function (loupe) {
+    "use strict";
+    const nero = () => loupe.nero;
+    const here = () => document.getElementById("nero-dial") && loupe.orbit.current;
+
+    function chooseAngle(angle) {
+        nero().setProps(nero().control("angle"), {value: Number(angle.toFixed(2)) % 360});
+    }
+
+    function chooseRow(row) {
+        if (row === undefined || !here()) return;
+        nero().setProps(nero().control("item"), {value: loupe.orbit.current.ids[row]});
+    }
+
+    /** Snap to the computed elements, where everything is already in the browser. */
+    function snapped(angle) {
+        const {index} = loupe.orbit.nearest(angle);
+        return loupe.orbit.current.angles[index];
+    }
+
+    function drag(angle) {
+        if (!here()) return;
+        nero().now.exact = null;
+        nero().live(snapped(angle));
+    }
+
+    /** Called when the page has mounted and whenever it has loaded another orbit. */
+    function attach(ready) {
+        if (!ready) return;
+        const options = {start: () => nero().lift(), move: drag, done: (angle) => here() && chooseAngle(snapped(angle))};
+        loupe.dial.attach(document.getElementById("nero-dial"), options);
+        loupe.dial.attach(document.getElementById("nero-aggregate-graph"), options);
+        const canvas = document.getElementById("nero-canvas");
+        loupe.dial.attach(canvas.parentElement, {...options, centre: () => {
+            const box = canvas.getBoundingClientRect();
+            return {x: box.left + box.width / 2, y: box.top + box.height / 2, radius: box.width * 0.75};
+        }});
+        map(loupe.draw.graph(nero().graph("projection")));
+    }
+
+    function map(gd) {
+        if (!gd || gd.__loupe) return;
+        gd.__loupe = true;
+        gd.on("plotly_click", ({points: [point]}) => {
+            if (point && point.customdata !== undefined) {
+                nero().setProps(nero().control("item"), {value: point.customdata});
+            }
+        });
+        gd.on("plotly_relayout", () => { if (!gd.__thumbnails) nero().thumbnails(); });
+    }
+
+    /** Lasso or rectangle on the map: announce the selection; null is a double click. */
+    function lasso(selected, spec) {
+        if (selected === undefined || !spec || !spec.items) return window.dash_clientside.no_update;
+        const ids = selected === null ? [] : selected.points.map((p) => p.customdata)
+            .filter((id) => id !== undefined);
+        return {items: spec.items.key, ids, by: "nero"};
+    }
+
+    function step(by) {
+        const {now} = nero(), order = now.order || [];
+        if (!order.length) return;
+        const place = Math.max(0, order.indexOf(now.row));
+        chooseRow(order[(place + by + order.length) % order.length]);
+    }
+
+    function turn(by) {
+        if (!here()) return;
+        const {angles, e} = loupe.orbit.current, {index} = loupe.orbit.nearest(nero().now.angle);
+        chooseAngle(angles[(index + by + e) % e]);
+    }
+
+    const previous = (clicks) => { if (clicks) step(-1); };
+    const next = (clicks) => { if (clicks) step(1); };
+    const order = (place) => {
+        const {now} = nero();
+        if (here() && now.order && now.order[place] !== undefined && now.order[place] !== now.row) {
+            chooseRow(now.order[place]);
+        }
+    };
+    const open = (rows) => { if (rows && rows.length) chooseRow(rows[0].row); };
+
+    async function similar(clicks, focus) {
+        if (!clicks || !here()) return;
+        const model = nero().modelAt(focus), card = nero().card("similar");
+        loupe.card.setState(card, {kind: "loading"});
+        try {
+            const found = await loupe.orbit.similar(model, nero().now.row, 18);
+            loupe.sprites.strip(found, chooseRow);
+            loupe.card.setState(card, {kind: "ready"});
+            nero().setProps({type: "honesty", card}, {children:
+                `${found.length} nearest of ${loupe.orbit.current.n} to ${loupe.sprites.name(nero().now.row)} · ${model.title}`});
+        } catch (error) {
+            loupe.card.setState(card, {kind: "failed", message: error.message, hint: error.hint || ""});
+        }
+    }
+
+    /** A change of task opens the page afresh: its models, classes and items are others. */
+    function openTask(task, spec) {
+        if (!task || !spec || spec.task === task) return;
+        loupe.state.go(`/nero?task=${encodeURIComponent(task)}`);
+    }
+
+    function registerKeys() {
+        const scope = "nero", when = () => Boolean(document.getElementById("nero-dial"));
+        const add = (key, label, run) => loupe.keys.add({scope, key, label, run, when});
+        add("ArrowLeft", "Turn to the previous angle", () => turn(-1));
+        add("ArrowRight", "Turn to the next angle", () => turn(1));
+        add("ArrowUp", "Previous item in the order of the colour", () => step(-1));
+        add("ArrowDown", "Next item in the order of the colour", () => step(1));
+        add("0", "Back to 0°", () => here() && chooseAngle(0));
+        add("f", "Find items whose orbit looks like this", () =>
+            document.getElementById("nero-find").click());
+    }
+
+    if (loupe.keys) registerKeys();
+    if (loupe.theme) loupe.theme.onChange(() => {
+        if (!here()) return;
+        const {now} = nero();
+        nero().setProps("nero-ready", {data: {version: ++now.version, task: loupe.orbit.current.spec.task}});
+    });
+    window.dash_clientside = Object.assign({}, window.dash_clientside, {
+        nero_gestures: {attach, lasso, previous, next, order, open, similar, openTask},
+    });
+})(window.loupe);

@@ -1,0 +1,336 @@
+"""The parts of the NERO page: one skeleton for every task, overview left, detail right.
+
+Nothing here knows a task by name; what differs comes in as values (models, classes, sizes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from backend.protocols import JSON
+from components import nero_methods as methods
+from components.icons import icon
+from components.method_card import named
+from components.plot_card import plot_card
+from components.state import Values, control
+
+PAGE: Final = "nero"
+AGGREGATE, PROJECTION, INDIVIDUAL = "nero-aggregate", "nero-projection", "nero-individual"
+INPUT, DETAIL, CONFUSION = "nero-input", "nero-detail", "nero-confusion"
+WORST, SIMILAR = "nero-worst", "nero-similar"
+Options = Sequence[Mapping[str, str]]
+ORBITS: Final[Options] = (
+    {"value": "rotation", "label": "Rotation"},
+    {"value": "control", "label": "Rotation, and resampling alone"},
+)
+
+
+def graph_of(card: str) -> str:
+    """Id of the graph inside a card."""
+    return f"{card}-graph"
+
+
+def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> Component:
+    """What is compared on what: these settings recompute."""
+    return html.Div(
+        [
+            dmc.Select(
+                id=control(PAGE, "task"),
+                label="Data set",
+                data=list(tasks),
+                value=values["task"],
+                allowDeselect=False,
+                w=190,
+            ),
+            dmc.MultiSelect(
+                id=control(PAGE, "models"),
+                label="Models",
+                data=list(models),
+                value=values["models"],
+                className="nero-models",
+                hidePickedOptions=True,
+            ),
+            dmc.Select(
+                id=control(PAGE, "step"),
+                label="Angle step",
+                data=list(steps),
+                value=values["step"],
+                allowDeselect=False,
+                w=150,
+            ),
+            dmc.Select(
+                id=control(PAGE, "orbit"),
+                label="Orbit",
+                data=list(ORBITS),
+                value=values["orbit"],
+                allowDeselect=False,
+                w=230,
+            ),
+        ],
+        className="nero-toolbar",
+        role="group",
+        **named(aria_label="What is compared"),
+    )
+
+
+def _segments(key: str, value: JSON, data: Sequence[tuple[str, str]], label: str) -> Component:
+    segmented: Component = dmc.SegmentedControl(
+        id=control(PAGE, key),
+        value=value,
+        data=[{"value": name, "label": text} for name, text in data],
+        size="xs",
+        **named(aria_label=label),
+    )
+    return segmented
+
+
+def _select(key: str, value: JSON, data: Options, label: str, width: int) -> Component:
+    select: Component = dmc.Select(
+        id=control(PAGE, key),
+        value=value,
+        data=list(data),
+        allowDeselect=False,
+        size="xs",
+        w=width,
+        **named(aria_label=label),
+    )
+    return select
+
+
+def _graph(card: str, *, lasso: bool = False) -> Component:
+    kept = ["zoom2d", "pan2d", "lasso2d", "select2d", "resetScale2d"] if lasso else []
+    config: Any = {
+        "displaylogo": False,
+        "displayModeBar": "hover" if lasso else False,
+        "modeBarButtons": [kept],
+        "scrollZoom": lasso,
+        "doubleClick": "reset",
+        "responsive": True,
+    }
+    return dcc.Graph(id=graph_of(card), figure={}, config=config, className="nero-graph")
+
+
+def overview(values: Values, subsets: Options) -> Component:
+    """Aggregate plot with the subset that everything below follows."""
+    controls = [
+        _select("subset", values["subset"], subsets, "Items shown", 150),
+        _segments(
+            "metric",
+            values["metric"],
+            [("accuracy", "Accuracy"), ("confidence", "Confidence")],
+            "Metric of the aggregate",
+        ),
+    ]
+    return plot_card(
+        AGGREGATE,
+        "Aggregate",
+        "At which angles does each model fail, on average?",
+        html.Div(
+            [_graph(AGGREGATE), html.Div(id="nero-legend", className="nero-legend")],
+            className="nero-fill",
+        ),
+        table=AGGREGATE,
+        method=methods.AGGREGATE,
+        controls=controls,
+        min_height_px=360,
+    )
+
+
+def scatter(values: Values, methods_offered: Options, focus: Options) -> Component:
+    """DR plot with its stepper through the items in the order of their colour."""
+    controls = [
+        _select("method", values["method"], methods_offered, "Reduction", 104),
+        _segments(
+            "colour",
+            values["colour"],
+            [("mean", "Mean"), ("variance", "Variance")],
+            "Colour of the dots",
+        ),
+        _select("focus", values["focus"], focus, "Model of this plot", 140),
+    ]
+    return plot_card(
+        PROJECTION,
+        "Orbit map",
+        "Which items fail alike, and which stand out?",
+        html.Div([_graph(PROJECTION, lasso=True), _stepper()], className="nero-fill"),
+        table=PROJECTION,
+        method=methods.PROJECTION,
+        controls=controls,
+        min_height_px=360,
+    )
+
+
+def _stepper() -> Component:
+    """◂ i / n ▸ through the items sorted by the colouring value: worst first."""
+    return html.Div(
+        [
+            dmc.ActionIcon(
+                icon("chevron-left"),
+                id="nero-previous",
+                variant="subtle",
+                **named(aria_label="Previous item in the order of the colour"),
+            ),
+            dmc.Slider(
+                id="nero-order",
+                min=0,
+                max=1,
+                step=1,
+                value=0,
+                label=None,
+                size="xs",
+                className="nero-order",
+                thumbLabel="Place in the order of the colour, low to high",
+            ),
+            html.Span("–", id="nero-place", className="nero-place"),
+            dmc.ActionIcon(
+                icon("chevron-right"),
+                id="nero-next",
+                variant="subtle",
+                **named(aria_label="Next item in the order of the colour"),
+            ),
+        ],
+        className="nero-stepper",
+    )
+
+
+def single(values: Values) -> Component:
+    """Individual polar plot; the wrapper takes the focus, the keys and the drag."""
+    dial = html.Div(
+        _graph(INDIVIDUAL),
+        id="nero-dial",
+        className="nero-dial",
+        tabIndex=0,
+        role="slider",
+        **named(
+            aria_label="Angle on the orbit",
+            aria_valuemin="0",
+            aria_valuemax="360",
+            aria_valuenow=str(values["angle"]),
+        ),
+    )
+    return plot_card(
+        INDIVIDUAL,
+        "Individual",
+        "How sure is each model of the truth along this item's orbit?",
+        html.Div(dial, className="nero-fill"),
+        table=INDIVIDUAL,
+        method=methods.INDIVIDUAL,
+        controls=[html.P("Drag the green line, or use ← →", className="nero-tip")],
+        min_height_px=360,
+    )
+
+
+def image(values: Values) -> Component:
+    """The transformed input with its caption and the exact angle."""
+    angle = dmc.NumberInput(
+        id=control(PAGE, "angle"),
+        value=values["angle"],
+        min=0,
+        max=359.99,
+        step=1,
+        decimalScale=2,
+        suffix="°",
+        clampBehavior="strict",
+        size="xs",
+        w=96,
+        **named(aria_label="Angle in degrees"),
+    )
+    body = html.Div(
+        [
+            html.Canvas(id="nero-canvas", className="nero-canvas", width=28, height=28),
+            html.Div(id="nero-caption", className="nero-caption", role="status"),
+        ],
+        className="nero-image",
+    )
+    return plot_card(
+        INPUT,
+        "Input",
+        "What do the models see?",
+        body,
+        method=methods.INPUT,
+        controls=[angle],
+        min_height_px=210,
+    )
+
+
+def bars() -> Component:
+    return plot_card(
+        DETAIL,
+        "Outputs",
+        "Which class does each model answer here?",
+        _graph(DETAIL),
+        table=DETAIL,
+        method=methods.DETAIL,
+        min_height_px=170,
+    )
+
+
+def confusions() -> Component:
+    return plot_card(
+        CONFUSION,
+        "What it turns into",
+        "Which wrong class does the model answer, and at which angle?",
+        _graph(CONFUSION),
+        table=CONFUSION,
+        method=methods.CONFUSION,
+        min_height_px=300,
+    )
+
+
+def worst() -> Component:
+    """Items as a table, worst first; a click opens the item in every plot."""
+    grid = dag.AgGrid(
+        id="nero-items",
+        columnDefs=[],
+        rowData=[],
+        className="nero-items loupe-grid",
+        columnSize="responsiveSizeToFit",
+        dashGridOptions={
+            "rowHeight": 34,
+            "headerHeight": 30,
+            "rowSelection": {
+                "mode": "singleRow",
+                "checkboxes": False,
+                "enableClickSelection": True,
+            },
+            "suppressCellFocus": False,
+            "theme": "legacy",
+        },
+        getRowId="String(params.data.id)",
+    )
+    return plot_card(
+        WORST,
+        "Worst items",
+        "Where should I look first?",
+        grid,
+        table=WORST,
+        method=methods.WORST,
+        min_height_px=300,
+    )
+
+
+def similar() -> Component:
+    find = dmc.Button(
+        "Find items whose orbit looks like this",
+        id="nero-find",
+        variant="default",
+        size="xs",
+        leftSection=icon("search"),
+    )
+    return plot_card(
+        SIMILAR,
+        "Similar orbits",
+        "Which items fail like this one, at whatever angle?",
+        html.Div(id="nero-strip", className="nero-strip"),
+        method=methods.SIMILAR,
+        controls=[find],
+        min_height_px=300,
+        state="empty",
+        message="Press the button to search the orbits of all items for the chosen one's shape.",
+    )

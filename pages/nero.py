@@ -1,0 +1,255 @@
+"""NERO: how does the model answer along the orbit of an input?
+
+Server callbacks only say which results the views need (keys, and jobs where they must be computed
+first); the browser fetches the arrays and draws. What moves with the pointer never leaves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, dcc, html
+from dash import register_page as register_dash_page
+
+from backend import catalog, datasets
+from backend.errors import BackendError
+from backend.nero import tasks
+from backend.nero.requests import ProjectionRequest
+from components import nero_layout as parts
+from components import nero_spec
+from components.nero_layout import PAGE, graph_of
+from components.nero_spec import METHODS, STEPS_DEG
+from components.selection import SELECTION, announce
+from components.state import (
+    Choice,
+    Many,
+    Number,
+    Schema,
+    Values,
+    Whole,
+    control,
+    hidden,
+    read,
+    register_page_state,
+    stores,
+)
+
+register_dash_page(
+    __name__,
+    path="/nero",
+    name="NERO",
+    order=10,
+    title="NERO · Loupe",
+    description="How does the model answer along the orbit of an input?",
+    icon="rotate-clockwise",
+)
+
+ORBITS, READY, PLACES, PLACED = "nero-orbits", "nero-ready", "nero-places", "nero-placed"
+DEFAULT_TASK: Final = "digits"
+PROJECTION_SEED: Final = 0
+
+
+def schema(task: str) -> Schema:
+    """What a link to this page can say, for one task."""
+    items = datasets.load(tasks.find(task).item_set)
+    models = list(catalog.models_for(task))
+    subsets = ["all", "selection", *(f"class:{k}" for k in sorted(set(items.labels.tolist())))]
+    return {
+        "task": Choice(DEFAULT_TASK, tasks.names()),
+        "models": Many(models[:2], models, least=1, most=6),
+        "step": Choice("5", [str(step) for step in STEPS_DEG]),
+        "orbit": Choice("rotation", [option["value"] for option in parts.ORBITS]),
+        "subset": Choice("all", subsets),
+        "metric": Choice("accuracy", ["accuracy", "confidence"]),
+        "method": Choice("pca", list(METHODS)),
+        "colour": Choice("mean", ["mean", "variance"]),
+        "focus": Choice(models[0] if models else "", models),
+        "item": Whole(nero_spec.telling_item(items), 0, 2**53),
+        "angle": Number(nero_spec.TELLING_ANGLE_DEG, 0, 360),
+    }
+
+
+def layout(**query: str) -> html.Div:
+    """The whole page for one query; cheap, reads nothing but cards and the items' labels."""
+    task = query.get("task", DEFAULT_TASK)
+    known = task if task in tasks.names() else DEFAULT_TASK
+    shape = schema(known)
+    values, notices = read(query, shape)
+    values["task"] = known
+    items = datasets.load(tasks.find(known).item_set)
+    if values["item"] not in items.ids:
+        notices.append(f"item={values['item']} is not in {items.title}; another one is shown.")
+        values["item"] = shape["item"].default
+    models = [{"value": k, "label": c.title} for k, c in catalog.models_for(known).items()]
+    head = html.Header(
+        [
+            html.Div(
+                [html.H1("NERO"), html.P("How does the model answer along the orbit of an input?")]
+            ),
+            parts.toolbar(
+                values, nero_spec.task_options(), models, nero_spec.step_options(STEPS_DEG)
+            ),
+        ],
+        className="nero-head",
+    )
+    tip = html.P(
+        [
+            html.B("Try this first: "),
+            "drag the green line to turn the item, and watch where the models part company. Then "
+            "lasso the dots of the orbit map that look unlike the rest.",
+        ],
+        className="nero-try",
+    )
+    views = html.Div(
+        [
+            parts.overview(values, nero_spec.subset_options(items)),
+            parts.scatter(values, [{"value": m, "label": t} for m, t in METHODS.items()], models),
+            parts.single(values),
+            html.Div([parts.image(values), parts.bars()], className="nero-pair"),
+            parts.confusions(),
+            parts.worst(),
+            parts.similar(),
+        ],
+        className="nero-views",
+    )
+    return html.Div(
+        [head, tip, views, hidden(PAGE, "item", values["item"]), *_stores(shape, notices)],
+        className="lp-page",
+    )
+
+
+def _stores(shape: Schema, notices: Sequence[str]) -> list[Any]:
+    """Small JSON only: keys, ids and versions; never an array."""
+    made = [dcc.Store(id=name) for name in (ORBITS, READY, PLACES, PLACED, announce(PAGE))]
+    return [stores(PAGE, shape, notices), *made]
+
+
+def _now(key: str) -> Input:
+    return Input(control(PAGE, key), "value")
+
+
+register_page_state(PAGE)
+
+
+def _clientside(function: str, *wiring: Any, namespace: str = "nero", **options: Any) -> None:
+    clientside_callback(ClientsideFunction(namespace, function), *wiring, **options)
+
+
+SELECTED: Final = Input(SELECTION, "data")
+LOADED: Final = Input(READY, "data")
+_clientside("load", Output(READY, "data"), Input(ORBITS, "data"))
+_clientside(
+    "aggregate",
+    Output(graph_of(parts.AGGREGATE), "figure"),
+    LOADED,
+    _now("subset"),
+    _now("metric"),
+    SELECTED,
+)
+_clientside("placed", Output(PLACED, "data"), Input(PLACES, "data"))
+_clientside(
+    "projection",
+    Output(graph_of(parts.PROJECTION), "figure"),
+    LOADED,
+    Input(PLACED, "data"),
+    _now("colour"),
+    _now("focus"),
+)
+_clientside(
+    "individual",
+    Output(graph_of(parts.INDIVIDUAL), "figure"),
+    LOADED,
+    _now("item"),
+    SELECTED,
+    _now("subset"),
+)
+_clientside("item", LOADED, _now("item"))
+_clientside("angle", LOADED, _now("angle"))
+_clientside(
+    "confusion",
+    Output(graph_of(parts.CONFUSION), "figure"),
+    LOADED,
+    _now("focus"),
+    _now("subset"),
+    SELECTED,
+)
+_clientside(
+    "worst",
+    Output("nero-items", "columnDefs"),
+    Output("nero-items", "rowData"),
+    LOADED,
+    _now("focus"),
+    _now("subset"),
+    SELECTED,
+)
+_clientside("attach", LOADED, namespace="nero_gestures")
+_clientside(
+    "lasso",
+    Output(announce(PAGE), "data"),
+    Input(graph_of(parts.PROJECTION), "selectedData"),
+    State(ORBITS, "data"),
+    namespace="nero_gestures",
+    prevent_initial_call=True,
+)
+for button in ("previous", "next"):
+    _clientside(button, Input(f"nero-{button}", "n_clicks"), namespace="nero_gestures")
+_clientside("order", Input("nero-order", "value"), namespace="nero_gestures")
+_clientside("open", Input("nero-items", "selectedRows"), namespace="nero_gestures")
+_clientside(
+    "similar",
+    Input("nero-find", "n_clicks"),
+    State(control(PAGE, "focus"), "value"),
+    namespace="nero_gestures",
+)
+_clientside("openTask", _now("task"), State(ORBITS, "data"), namespace="nero_gestures")
+
+
+@callback(
+    Output(ORBITS, "data"),
+    Output(control(PAGE, "focus"), "data"),
+    _now("models"),
+    _now("step"),
+    _now("orbit"),
+    State(control(PAGE, "task"), "value"),
+)
+def show_orbits(
+    models: list[str], step: str, orbit: str, task: str
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """Which orbit results the page needs: keys, jobs for the missing ones, empty figures."""
+    spec = nero_spec.comparison(task, models, step_deg=int(step), with_control=orbit == "control")
+    return spec, [{"value": m["key"], "label": m["title"]} for m in spec["models"]]
+
+
+@callback(
+    Output(PLACES, "data"),
+    LOADED,
+    _now("method"),
+    _now("focus"),
+    _now("subset"),
+    State(control(PAGE, "step"), "value"),
+    State(control(PAGE, "task"), "value"),
+    State(SELECTION, "data"),
+)
+def show_places(
+    ready: Mapping[str, Any] | None,
+    method: str,
+    focus: str,
+    subset: str,
+    step: str,
+    task: str,
+    selection: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """Where the map's dots lie: the key of the projection, and its job where it is missing."""
+    if not ready:
+        return None
+    try:
+        rows = nero_spec.projection_subset(task, subset, selection)
+        request = ProjectionRequest(task, focus, int(step), rows, method, PROJECTION_SEED)
+        found = nero_spec.obtain(request)
+    except BackendError as error:
+        return {"message": error.message, "hint": error.hint}
+    return {**found, "name": METHODS[method], "seed": PROJECTION_SEED}
+
+
+__all__ = ["Values", "layout"]
