@@ -6,6 +6,7 @@ must not pay for a web framework.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     theme.register_templates()
     routes.register(app.server, services or runtime.create_services(settings))
     shell.register(app)
-    app.layout = shell.layout
+    app.layout = partial(shell.layout, settings)
     return app
 
 

@@ -10,7 +10,9 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, dcc, html
 from dash.development.base_component import Component
 
+from backend.settings import Settings
 from components import notices, selection
+from components.device import device_text
 from components.icons import icon
 from components.theme import mantine_theme
 
@@ -28,7 +30,7 @@ def register(app: Dash) -> None:
     app.clientside_callback(ClientsideFunction("loupe_shell", "mounted"), Input(SHELL, "id"))
 
 
-def layout() -> dmc.MantineProvider:
+def layout(settings: Settings) -> dmc.MantineProvider:
     """The whole app: provider, header, navigation, the current page and the app's own stores."""
     return dmc.MantineProvider(
         [
@@ -37,7 +39,7 @@ def layout() -> dmc.MantineProvider:
             notices.container(),
             dmc.AppShell(
                 [
-                    dmc.AppShellHeader(_header()),
+                    dmc.AppShellHeader(_header(settings)),
                     dmc.AppShellNavbar(_navigation()),
                     dmc.AppShellMain(
                         html.Div(dash.page_container, id="main", tabIndex=-1),
@@ -62,7 +64,7 @@ def icon_button(element_id: str, name: str, label: str, keys: str = "", **rest: 
     return html.Button(icon(name), id=element_id, className="lp-iconbtn", title=title, **extra)
 
 
-def _header() -> html.Div:
+def _header(settings: Settings) -> html.Div:
     return html.Div(
         [
             icon_button("nav-toggle", "menu-2", "Navigation", **{"aria-expanded": "false"}),
@@ -71,7 +73,12 @@ def _header() -> html.Div:
                 href="/",
                 className="lp-brand",
             ),
-            html.Span("device: auto", id="device-chip", className="lp-chip lp-wide-only"),
+            html.Span(
+                [icon("cpu"), device_text(settings)],
+                id="device-chip",
+                className="lp-chip lp-wide-only",
+                title="Where models run",
+            ),
             html.Div(className="lp-grow"),
             _panel_button("shelf-button", "lasso", "Selection", "0"),
             html.Div(

@@ -1,0 +1,144 @@
+"""Cards of the home page: views, models, data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from backend.datasets import BundledInfo, load
+from backend.media import MediaStore
+from backend.protocols import U8
+from backend.small_cache import SmallCache
+from components.icons import icon
+from models.cards import ModelCard
+
+SHEET_PX = 44
+SHEET_COUNT = 10
+
+
+def view_card(page: Mapping[str, Any]) -> dcc.Link:
+    """One view: its name and its question."""
+    return dcc.Link(
+        [
+            icon(page.get("icon") or "circle-dashed"),
+            html.Div([html.H3(page["name"]), html.P(page["description"], className="lp-muted")]),
+        ],
+        href=page["path"],
+        className="lp-card lp-view-card",
+    )
+
+
+def model_card(card: ModelCard) -> html.Div:
+    """One model: what it is, how well it does upright and over the orbit, which weights."""
+    metrics = card.metrics
+    size = f"{card.input.width} × {card.input.height}"
+    facts = [card.architecture, f"{_count(metrics.get('parameters'))} parameters", size]
+    return html.Article(
+        [
+            html.H3(card.title),
+            html.P(card.summary, className="lp-muted lp-small lp-two-lines", title=card.summary),
+            _measured("Upright", metrics.get("upright_accuracy")),
+            _measured("Over all rotations", metrics.get("orbit_accuracy")),
+            html.P(" · ".join(fact for fact in facts if fact), className="lp-muted lp-small"),
+            html.Div(
+                [
+                    html.Span(
+                        card.fingerprint[:8],
+                        className="lp-mono lp-muted lp-small",
+                        title=f"Fingerprint of the weights: {card.fingerprint}",
+                    ),
+                    dcc.Link(
+                        "Open in NERO",
+                        href=f"/nero?task={quote(card.task)}&models={quote(card.key)}",
+                        className="lp-small",
+                        title=f"Open {card.title} in NERO",
+                    ),
+                ],
+                className="lp-card-foot",
+            ),
+        ],
+        className="lp-card lp-fact-card",
+    )
+
+
+def _count(value: float | None) -> str:
+    if not value:
+        return "unknown"
+    return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value:,.0f}"
+
+
+def _measured(label: str, value: float | None) -> html.Div:
+    """A share in [0, 1] as a bar with its number; "not measured" where the card has none."""
+    if value is None:
+        return html.Div([html.Span(label), html.Span("not measured", className="lp-muted")])
+    return html.Div(
+        [
+            html.Span(label),
+            html.Span(html.Span(style={"width": f"{value:.1%}"}), className="lp-bar"),
+            html.Span(f"{100 * value:.1f} %", className="lp-number"),
+        ],
+        className="lp-measured",
+    )
+
+
+def dataset_card(info: BundledInfo, image_url: str) -> html.Div:
+    """One data set: how many images of what size, from where, and what they look like."""
+    height, width, channels = info.shape
+    colour = "grey" if channels == 1 else "colour"
+    return html.Article(
+        [
+            html.H3(info.title),
+            html.Img(
+                src=image_url,
+                alt=f"Some of the images of {info.title}",
+                width=SHEET_PX * SHEET_COUNT,
+                height=SHEET_PX,
+                className="lp-sheet",
+            ),
+            html.P(f"{info.count} images · {width} × {height} {colour}", className="lp-small"),
+            html.P(info.source, className="lp-muted lp-small"),
+            html.P(info.licence, className="lp-muted lp-small"),
+        ],
+        className="lp-card lp-fact-card",
+    )
+
+
+def sheet_url(key: str, media: MediaStore, small: SmallCache) -> str:
+    """URL of a strip of ten images of a data set, made once and kept."""
+    name = f"home-sheet:{load(key).fingerprint}"
+    held = small.get(name)
+    if held is None:
+        held = media.put_image(_sheet(key)).encode()
+        small.put(name, held)
+    return f"/_media/{held.decode()}.webp"
+
+
+def _sheet(key: str) -> U8:
+    """Ten images side by side, evenly spread over the set: ``(88, 880, 3)``, drawn at half size."""
+    from PIL import Image
+
+    items = load(key)
+    rows = np.linspace(0, len(items.ids) - 1, SHEET_COUNT).astype(int)
+    side = 2 * SHEET_PX
+    tiles: Sequence[U8] = [
+        np.asarray(
+            Image.fromarray(items.image(int(row)).squeeze())
+            .convert("RGB")
+            .resize((side, side), Image.Resampling.BICUBIC)
+        )
+        for row in rows
+    ]
+    return np.concatenate(tiles, axis=1)
+
+
+def section(title: str, children: Sequence[Component] | Component, note: str = "") -> html.Section:
+    """A titled part of a page."""
+    head = [html.H2(title)]
+    if note:
+        head.append(html.P(note, className="lp-muted lp-small"))
+    return html.Section([html.Div(head, className="lp-section-head"), children], title="")
