@@ -158,9 +158,9 @@ window.loupe = window.loupe || {};
             return "";
         }
         if (seconds < 90) {
-            return seconds < 1.5 ? "about a second left" : "about " + Math.round(seconds) + " s left";
+            return "≈ " + Math.max(1, Math.round(seconds)) + " s left";
         }
-        return "about " + (seconds < 5400 ? Math.round(seconds / 60) + " min left"
+        return "≈ " + (seconds < 5400 ? Math.round(seconds / 60) + " min left"
             : (seconds / 3600).toFixed(1) + " h left");
     }
 
@@ -178,24 +178,14 @@ window.loupe = window.loupe || {};
             held.stop();
         }
         if (jobId) {
-            const watch = {jobId: jobId, stop: function () {}};
+            const watch = {jobId: jobId, message: state.message, stop: function () {}};
             watches.set(card, watch);
-            watch.stop = startWatch(jobId, function (view) {
+            watch.stop = window.loupe.jobs.watch(jobId, function (view) {
                 if (watches.get(card) === watch) {
                     onJob(card, view);
                 }
             });
         }
-    }
-
-    function startWatch(jobId, onView) {
-        const handle = window.loupe.jobs.watch(jobId, onView, {every_ms: 150});
-        return function () {
-            const stop = typeof handle === "function" ? handle : handle && handle.stop;
-            if (stop) {
-                stop.call(handle);
-            }
-        };
     }
 
     function onJob(card, job) {
@@ -204,7 +194,7 @@ window.loupe = window.loupe || {};
         if (name === "QUEUED" || name === "RUNNING" || name === "DONE") {
             show(card, Object.assign({}, held, {
                 message: name === "QUEUED" ? "Waiting for the jobs before it…"
-                    : held.title || job.title || SENTENCES.job,
+                    : watches.get(card).message || job.title,
                 hint: name === "RUNNING" ? job.message || "" : "",
                 fraction: name === "DONE" ? 1 : job.fraction,
                 leftS: name === "RUNNING" ? job.left_s : null,
@@ -307,7 +297,11 @@ window.loupe = window.loupe || {};
     }
 
     function sayError(error) {
-        say([error.message, error.hint].filter(Boolean).join(" "), "failed");
+        if (window.loupe.notify) {
+            window.loupe.notify({kind: "error", message: error.message, hint: error.hint});
+        } else {
+            say([error.message, error.hint].filter(Boolean).join(" "), "failed");
+        }
     }
 
     let sayTimer = 0;
@@ -329,6 +323,11 @@ window.loupe = window.loupe || {};
 
     /* ---- the menu ---- */
 
+    /** Dialogs give the focus back to what had it: not a menu item that is about to go. */
+    function focusOpener(card) {
+        card.querySelector(".plot-card-menu").focus();
+    }
+
     const actions = {
         retry: retry,
         cancel: cancel,
@@ -340,6 +339,7 @@ window.loupe = window.loupe || {};
             if (text) {
                 text.querySelector(".method-honesty").textContent = facts(card).honesty;
             }
+            focusOpener(card);
             window.dash_clientside.set_props({type: "method-card", card: card.id}, {opened: true});
         },
     };
@@ -383,5 +383,6 @@ window.loupe = window.loupe || {};
         say: say,
         sayError: sayError,
         actions: actions,
+        focusOpener: focusOpener,
     };
 })();

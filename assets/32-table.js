@@ -24,6 +24,7 @@ window.loupe = window.loupe || {};
         set("table-title", {children: about.title});
         set("table-note", {children: about.honesty});
         set("table-search", {value: ""});
+        card_.focusOpener(card);
         set(DRAWER, {opened: true});
         try {
             const response = await card_.requestTable(card.dataset.table, "json");
@@ -48,7 +49,11 @@ window.loupe = window.loupe || {};
         });
         const total = typeof table.n === "number" ? table.n : table.rows.length;
         shown = Object.assign(shown, {total: total, rows: records.length});
-        set(GRID, {columnDefs: columns.map((name, i) => definition(name, i, records)), rowData: records});
+        const definitions = columns.map((name, i) => definition(name, i, records));
+        if (definitions.length && !definitions.some((column) => column.flex)) {
+            definitions.push({headerName: "", flex: 1, minWidth: 0, sortable: false, filter: false});
+        }
+        set(GRID, {columnDefs: definitions, rowData: records});
         const cut = total > records.length
             ? "First " + count(records.length) + " of " + count(total) +
               " rows; the downloads have all of them. " : "";
@@ -81,7 +86,7 @@ window.loupe = window.loupe || {};
         const widest = Math.max(name.length + 3, ...values.slice(0, 200).map((v) => shownLength(v)));
         base.width = Math.min(320, Math.max(80, 28 + 7.5 * widest));
         if (!numeric) {
-            return base;
+            return Object.assign(base, {flex: 1, minWidth: base.width});
         }
         return Object.assign(base, {
             type: "rightAligned",

@@ -82,7 +82,8 @@ def plot_card(
     parts: list[Component] = [head, line]
     if controls is not None:
         parts.append(html.Div(controls, className="plot-card-controls"))
-    parts.append(_body(children, min_height_px, aspect, grows, message))
+    first = message or ("Loading…" if state == "loading" else "")
+    parts.append(_body(children, min_height_px, aspect, grows, first))
     if method is not None:
         parts.append(method_modal(card_id, title, method))
     return html.Section(
