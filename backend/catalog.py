@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from backend.errors import BackendError, NotFound
 from backend.settings import Settings
@@ -15,6 +15,8 @@ from models.cards import ModelCard, WeightsMismatch, load_cards
 if TYPE_CHECKING:
     from backend.torch_backend import TorchBackend
 
+ANSWERS: Final = {"photos": "imagenet"}
+"""What a task's models were made for, where it is not called like the task."""
 _loading = threading.Lock()
 
 
@@ -30,7 +32,8 @@ def models() -> dict[str, ModelCard]:
 
 def models_for(task: str) -> dict[str, ModelCard]:
     """The cards whose models answer about a task, by key, in the order of the files."""
-    return {key: card for key, card in models().items() if card.task == task}
+    wanted = ANSWERS.get(task, task)
+    return {key: card for key, card in models().items() if card.task == wanted}
 
 
 def card(key: str) -> ModelCard:

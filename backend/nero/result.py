@@ -113,8 +113,9 @@ class OrbitResult:
             allow_rotation: let a curve be shifted along the orbit before it is compared.
 
         Returns:
-            rows (k,), shifts (k,) in elements and distances (k,). The curve of ``rows[i]`` is that of
-            ``row`` moved by ``shifts[i]`` elements, up to a root mean square of ``distances[i]``.
+            rows (k,), shifts (k,) in elements and distances (k,). The curve of ``rows[i]`` is that
+            of ``row`` moved by ``shifts[i]`` elements, up to a root mean square of
+            ``distances[i]``.
         """
         (row,) = self.rows([row])
         shifts, distances = curves.nearest_shift(self.metric, self.metric[row], allow_rotation)

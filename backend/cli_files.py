@@ -1,0 +1,86 @@
+"""Files of the command line: tables and arrays out, arrays in. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backend.errors import BadRequest
+from backend.files import write_atomic
+
+FORMATS: Final = {
+    "json": "the table as a list of records",
+    "csv": "the table as comma-separated text",
+    "parquet": "the table as Parquet",
+    "npz": "the arrays as a numpy archive",
+}
+
+
+def add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Adds ``--json FILE`` and its kin."""
+    for name in names:
+        command.add_argument(f"--{name}", metavar="FILE", type=Path, help=f"write {FORMATS[name]}")
+
+
+def write(
+    asked: argparse.Namespace, table: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]
+) -> list[Path]:
+    """Writes what was asked for, each file whole or not at all, and returns the files.
+
+    Raises:
+        BadRequest: a folder does not exist.
+        StorageFull: the disk refuses.
+    """
+    written = []
+    for name in FORMATS:
+        path: Path | None = getattr(asked, name, None)
+        if path is None:
+            continue
+        if not path.resolve().parent.is_dir():
+            raise BadRequest(f"The folder of --{name} {path} does not exist.", "Create it first.")
+        write_atomic(path.resolve(), partial(_send, data=_rendered(name, table, arrays)))
+        written.append(path)
+    return written
+
+
+def read_array(path: Path, what: str) -> NDArray[Any]:
+    """The array in an ``.npy`` file.
+
+    Raises:
+        BadRequest: there is no such file, or it is not one plain array.
+    """
+    try:
+        with path.open("rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise BadRequest(f"{what} {path} cannot be read ({error.strerror}).") from error
+    except (ValueError, EOFError, MemoryError, SyntaxError, KeyError) as error:
+        raise BadRequest(
+            f"{what} {path.name} is not a plain .npy array.", "Write it with numpy.save."
+        ) from error
+    return np.asarray(array)
+
+
+def _send(out: BinaryIO, data: bytes) -> None:
+    out.write(data)
+
+
+def _rendered(name: str, table: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    if name == "json":
+        return str(table.to_json(orient="records", force_ascii=False, indent=1)).encode()
+    if name == "csv":
+        return str(table.to_csv(index=False)).encode()
+    out = io.BytesIO()
+    if name == "parquet":
+        table.to_parquet(out, engine="pyarrow", index=False)
+    else:
+        np.savez(out, allow_pickle=False, **dict(arrays))
+    return out.getvalue()

@@ -1,0 +1,79 @@
+"""``python -m backend.nero.precompute``: results for the opening views, shipped in
+``data/results``.
+
+They are made by the same works as in the app, under the same keys, so the first view opens at once
+and nothing is special about them. Files that are there already are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Final
+
+from backend import catalog
+from backend.cache import ArrayStore
+from backend.jobs import JobRequest
+from backend.nero import projections, tasks, work
+from backend.nero.requests import OrbitRequest, ProjectionRequest
+from backend.protocols import Arrays
+from backend.settings import PROJECT
+
+RESULTS: Final = PROJECT / "data" / "results"
+BUDGET_BYTES: Final = 40_000_000
+log = logging.getLogger("loupe.precompute")
+
+
+class Quiet:
+    """A ticket that is never cancelled."""
+
+    def __init__(self, store: ArrayStore) -> None:
+        self.store = store
+
+    def __call__(self, done: int, total: int) -> None:
+        """Nothing to report to."""
+
+
+def jobs() -> list[JobRequest]:
+    """Every result that is shipped, orbits before the projections made from them."""
+    orbits: list[JobRequest] = []
+    placed: list[JobRequest] = []
+    for task in tasks.names():
+        for model in catalog.models_for(task):
+            orbits.append(OrbitRequest(task, model).job())
+            if (
+                task == "digits"
+            ):  # the opening view offers the control; elsewhere it is a click away
+                orbits.append(OrbitRequest(task, model, control=True).job())
+            placed += [
+                ProjectionRequest(task, model, method=method).job()
+                for method in projections.METHODS
+            ]
+    return [*orbits, *placed]
+
+
+def main(folder: Path = RESULTS) -> None:
+    """Computes what is missing and removes what no longer belongs."""
+    store = ArrayStore(folder, BUDGET_BYTES)
+    wanted = jobs()
+    ticket = Quiet(store)
+    for job in wanted:
+        if store.get(job.key) is None:
+            log.info("%s", job.title)
+            run = {"nero.orbit": work.orbit, "nero.projection": work.projection}[job.work]
+            arrays: Arrays = run(job.params, ticket)
+            store.put(job.key, arrays)
+    names = {job.key for job in wanted}
+    for path in folder.glob("*/*.npz"):
+        if path.stem not in names:
+            path.unlink()
+    for path in folder.glob("*/*.npz"):
+        path.chmod(0o644)  # files of the repository, not private ones of one machine
+    total = sum(path.stat().st_size for path in folder.glob("*/*.npz"))
+    log.info("%d results, %.1f MB", len(names), total / 1e6)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    main()

@@ -1,0 +1,242 @@
+"""What can be asked for as a job, checked before it is sent: no torch, so the web process may use
+it.
+
+Parameters carry the fingerprints of weights and data: new weights make a new key, never an old
+answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from backend import catalog, datasets
+from backend.errors import BadRequest
+from backend.jobs import JobRequest
+from backend.nero import orbits, tasks
+from backend.nero.items import checked_rows
+from backend.nero.projections import METHODS, TITLES
+from backend.protocols import JSON
+
+MOST_MODELS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class OrbitRequest:
+    """One model's answers for items of a task's set along the rotations.
+
+    Attributes:
+        step_deg: degrees between neighbours.
+        control: undo each rotation at once, to see what interpolation alone costs.
+        items: "all" or rows of the task's set.
+
+    Raises:
+        NotFound: on construction, for an unknown task or model.
+        BadRequest: the model was made for another task, or the step or a row is not usable.
+    """
+
+    task: str
+    model: str
+    step_deg: float = 5.0
+    control: bool = False
+    items: str | tuple[int, ...] = "all"
+
+    def __post_init__(self) -> None:
+        held = datasets.load(tasks.find(self.task).item_set)
+        checked_model(self.task, self.model)
+        orbits.rotations(step_deg=self.step_deg)
+        object.__setattr__(self, "step_deg", float(self.step_deg))
+        if self.items != "all":
+            if isinstance(self.items, str):
+                raise BadRequest(
+                    f"items={self.items!r} is not usable.", 'Give "all" or a list of rows.'
+                )
+            rows = checked_rows(self.items, len(held.ids), self.task)
+            object.__setattr__(self, "items", tuple(rows.tolist()))
+
+    @property
+    def orbit(self) -> orbits.Rotations:
+        """The elements asked for."""
+        return orbits.rotations(step_deg=self.step_deg)
+
+    def params(self) -> dict[str, JSON]:
+        """The request as JSON, with the fingerprints of weights and data."""
+        return {
+            "task": self.task,
+            "model": self.model,
+            "step_deg": self.step_deg,
+            "control": self.control,
+            "items": "all" if self.items == "all" else list(self.items),
+            "model_fingerprint": catalog.card(self.model).fingerprint,
+            "data_fingerprint": datasets.load(tasks.find(self.task).item_set).fingerprint,
+        }
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, JSON]) -> OrbitRequest:
+        """The request behind :meth:`params`.
+
+        Raises:
+            NotFound, BadRequest: as on construction; also when weights or data changed since it
+                was asked.
+        """
+        items = params.get("items", "all")
+        request = cls(
+            task=_text(params, "task"),
+            model=_text(params, "model"),
+            step_deg=_number(params, "step_deg"),
+            control=params.get("control") is True,
+            items=items if isinstance(items, str) else tuple(cast(Sequence[int], items)),
+        )
+        for name in ("model_fingerprint", "data_fingerprint"):
+            if params.get(name) != request.params()[name]:
+                raise BadRequest(
+                    f"The {name.split('_')[0]} of this request is no longer the installed one.",
+                    "Open the page again to ask for the present one.",
+                )
+        return request
+
+    def job(self, view: str = "") -> JobRequest:
+        """The request as a job; its key names the result."""
+        what = "there and back" if self.control else "along the circle"
+        title = f"{catalog.card(self.model).title}: {self.task} {what}, {self.orbit.size} angles"
+        return JobRequest("nero.orbit", self.params(), title, view)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionRequest:
+    """One model's orbit curves as points in the plane.
+
+    Attributes:
+        subset: "all", ``{"class": 3}`` or ``{"rows": [...]}`` of the task's set.
+        method: pca, ica, isomap, tsne or umap.
+
+    Raises:
+        NotFound, BadRequest: as for :class:`OrbitRequest`; also for an unknown method, class or
+            seed, and for fewer than 3 items.
+    """
+
+    task: str
+    model: str
+    step_deg: float = 5.0
+    subset: JSON = "all"
+    method: str = "pca"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step_deg", self.orbit_request.step_deg)
+        if self.method not in METHODS:
+            raise BadRequest(
+                f"There is no projection {self.method!r}.", f"Projections are {', '.join(METHODS)}."
+            )
+        if isinstance(self.seed, bool) or not 0 <= self.seed < 2**32:
+            raise BadRequest(
+                f"Seed {self.seed!r} is not usable.", "Allowed are whole numbers from 0."
+            )
+        count = len(self.rows())
+        if count < 3:
+            raise BadRequest(f"{count} items cannot be laid out in a plane.", "Select at least 3.")
+
+    @property
+    def orbit_request(self) -> OrbitRequest:
+        """The orbit whose curves are laid out: always of the whole set."""
+        return OrbitRequest(self.task, self.model, self.step_deg)
+
+    def rows(self) -> list[int]:
+        """The rows of the task's set that are laid out."""
+        held = datasets.load(tasks.find(self.task).item_set)
+        if self.subset == "all":
+            return list(range(len(held.ids)))
+        if isinstance(self.subset, Mapping) and list(self.subset) == ["class"]:
+            wanted = self.subset["class"]
+            return [row for row, label in enumerate(held.labels.tolist()) if label == wanted]
+        if isinstance(self.subset, Mapping) and list(self.subset) == ["rows"]:
+            rows = cast(Sequence[int], self.subset["rows"])
+            return [int(row) for row in checked_rows(rows, len(held.ids), self.task)]
+        raise BadRequest(
+            f"The subset {str(self.subset)[:80]!r} is not usable.",
+            'Give "all", {"class": number} or {"rows": [numbers]}.',
+        )
+
+    def params(self) -> dict[str, JSON]:
+        """The request as JSON."""
+        return {
+            "orbit": self.orbit_request.params(),
+            "subset": self.subset,
+            "method": self.method,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, JSON]) -> ProjectionRequest:
+        """The request behind :meth:`params`. Raises as on construction."""
+        orbit = params.get("orbit")
+        if not isinstance(orbit, Mapping):
+            raise BadRequest("The request names no orbit.")
+        whole = OrbitRequest.from_params(orbit)
+        seed = params.get("seed", 0)
+        return cls(
+            whole.task,
+            whole.model,
+            whole.step_deg,
+            params.get("subset", "all"),
+            _text(params, "method"),
+            seed if isinstance(seed, int) else -1,
+        )
+
+    def job(self, view: str = "") -> JobRequest:
+        """The request as a job; its key names the result."""
+        title = (
+            f"{catalog.card(self.model).title}: {TITLES[self.method]} of {len(self.rows())} curves"
+        )
+        return JobRequest("nero.projection", self.params(), title, view)
+
+
+def at_params(task: str, models: Sequence[str], item: int, angle_deg: float) -> dict[str, JSON]:
+    """Parameters of ``nero.at``: several models, one item (its id), one angle.
+
+    Raises:
+        NotFound: an unknown task, model or item.
+        BadRequest: a model of another task, no model or too many, or an angle that is no angle.
+    """
+    held = datasets.load(tasks.find(task).item_set)
+    if not 1 <= len(models) <= MOST_MODELS:
+        raise BadRequest(f"{len(models)} models cannot be asked.", f"Name 1 to {MOST_MODELS}.")
+    for model in models:
+        checked_model(task, model)
+    if item not in held.ids:
+        raise BadRequest(f"There is no item {item} in {task}.", "Choose an item from the page.")
+    if not (math.isfinite(angle_deg) and -360 <= angle_deg <= 360):
+        raise BadRequest(f"angle={angle_deg} is not usable.", "Allowed are numbers from 0 to 360.")
+    return {"task": task, "models": list(models), "item": int(item), "angle_deg": float(angle_deg)}
+
+
+def checked_model(task: str, model: str) -> str:
+    """The model's key, if it was made for the task.
+
+    Raises:
+        NotFound: there is no such model.
+        BadRequest: it was made for another task.
+    """
+    catalog.card(model)
+    fitting = catalog.models_for(task)
+    if model not in fitting:
+        raise BadRequest(
+            f"{model} was not made for {task}.", f"Models for it are {', '.join(fitting)}."
+        )
+    return model
+
+
+def _text(params: Mapping[str, JSON], name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise BadRequest(f"{name}={str(value)[:80]!r} is not a text.")
+    return value
+
+
+def _number(params: Mapping[str, JSON], name: str) -> float:
+    value = params.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BadRequest(f"{name}={str(value)[:80]!r} is not a number.")
+    return float(value)
