@@ -75,7 +75,7 @@ class OrientedNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Same shape as x, (n, maps * 4, h, w)."""
         oriented = x.reshape(x.size(0), self.maps, ORIENTATIONS * x.size(2), x.size(3))
-        return cast(Tensor, self.bn(oriented)).view_as(x)
+        return cast(Tensor, self.bn(oriented)).reshape(x.shape)
 
 
 class OrientedBlock(nn.Module):

@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from backend.datasets import load, to_batch
+from backend.nero.resample import rotator
 from models.cards import WEIGHTS, ModelCard, WeightsMismatch, load_cards
 from models.load import ARCHITECTURES, load_module
+from models.rotation import rotate
 from models.train_digits import accuracy_at
 
 CARDS = load_cards()
@@ -139,3 +141,12 @@ def test_networks_can_be_traced_and_their_layers_exist(key: str) -> None:
 
 def test_every_architecture_is_used() -> None:
     assert {card.architecture for card in CARDS.values()} == set(ARCHITECTURES)
+
+
+def test_training_and_the_orbit_pages_turn_images_alike() -> None:
+    images = load("digits").images([3, 250])[:, None]
+    angles = (0.0, 37.0, 90.0, 222.5)
+    found = rotator(angles, 28).apply(images)
+    for i, angle in enumerate(angles):
+        wanted = rotate(torch.from_numpy(images).float() / 255.0, torch.tensor([angle]))
+        np.testing.assert_allclose(found[:, i], wanted.numpy(), atol=2e-5)
