@@ -153,11 +153,20 @@ def read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
     size = path.stat().st_size
     arrays: dict[str, NDArray[np.generic]] = {}
     with zipfile.ZipFile(path) as archive:
+        if len(archive.infolist()) != _count(path):
+            raise zipfile.BadZipFile("an array is missing")
         for info in archive.infolist():
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
                 raise zipfile.BadZipFile("not written by this store")
             arrays[info.filename.removesuffix(".npy")] = _npy(archive.read(info))
     return arrays
+
+
+def _count(path: Path) -> int:
+    """How many arrays the end record of a zip file without comment promises."""
+    with path.open("rb") as file:
+        file.seek(-22, os.SEEK_END)
+        return int.from_bytes(file.read(22)[10:12], "little")
 
 
 def _npy(data: bytes) -> NDArray[np.generic]:
