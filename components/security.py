@@ -46,6 +46,7 @@ CSP: Final = (
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+RESERVED: Final = ("/_", "/s/", "//")
 WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -119,7 +120,7 @@ def _refused(app: Dash, settings: Settings) -> Response | None:
         # Another name that resolves to this machine: a web page that rebinds its DNS name.
         return answer(403, "This app is not served under this name.", f"Use {settings.host}.")
     if request.method not in WRITES:
-        return None
+        return answer(404, "There is no such page.") if _is_lost() else None
     origin = request.headers.get("Origin")
     is_foreign = origin is not None and urlsplit(origin).netloc != request.host
     if is_foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
@@ -129,6 +130,12 @@ def _refused(app: Dash, settings: Settings) -> Response | None:
     if request.path.endswith("/_dash-update-component"):
         return _broken_callback(app)
     return None
+
+
+def _is_lost() -> bool:
+    """Whether Dash's rule for pages took what was meant for a route: it would answer 200."""
+    is_page = request.url_rule is not None and request.url_rule.rule.endswith("<path:path>")
+    return is_page and request.path.startswith(RESERVED)
 
 
 def _broken_callback(app: Dash) -> Response | None:

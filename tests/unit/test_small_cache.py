@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,16 +20,14 @@ from backend.small_cache import (
 
 
 @pytest.fixture
-def no_pickle(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any use of pickle fails the test."""
-    import pickle
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("pickled")
 
     for name in ("dumps", "loads", "dump", "load"):
         monkeypatch.setattr(pickle, name, refuse)
-    yield
 
 
 @pytest.mark.usefixtures("no_pickle")
