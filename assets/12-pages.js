@@ -39,7 +39,6 @@ window.dash_clientside = window.dash_clientside || {};
     if (spent) parts.push(`${window.loupe.dom.duration(spent)} of computing`);
     place.textContent = parts.join(" · ");
     document.getElementById("jobs-empty").hidden = jobs.length > 0;
-    document.getElementById("jobs-grid").hidden = jobs.length === 0;
   }
 
   function jobsPage() {
@@ -53,6 +52,7 @@ window.dash_clientside = window.dash_clientside || {};
     const end = window.loupe.jobs.onList(show);
     stop = () => { clearTimeout(timer); end(); stop = () => {}; };
     window.loupe.jobs.refresh();
+    return window.dash_clientside.no_update;
   }
 
   window.dash_clientside.loupe_jobs = { page: jobsPage };
@@ -117,14 +117,17 @@ window.dash_clientside = window.dash_clientside || {};
     place.replaceChildren(...(rows.length ? rows : [el("p", { class: "lp-empty" }, otherwise)]));
   }
 
-  function homePage() {
+  function homePage(figure) {
     stop();
+    const place = document.getElementById("home-figure");
+    if (place) window.loupe.orbitFigure(place, document.getElementById("home-figure-note"), figure);
     const show = (jobs) => fill("home-jobs", jobs.slice(0, 5).map(jobRow), "Nothing has run yet.");
     show(window.loupe.jobs.list());
     const end = window.loupe.jobs.onList(show);
     const recent = window.loupe.state.recent().filter((entry) => /^\/[^/]/.test(entry.url)).slice(0, 5);
     fill("home-recent", recent.map(linkRow), "Views that you open are listed here, as you left them.");
     stop = () => { end(); stop = () => {}; };
+    return window.dash_clientside.no_update;
   }
 
   window.dash_clientside.loupe_home = { mounted: homePage };

@@ -33,7 +33,7 @@ def view_card(page: Mapping[str, Any]) -> dcc.Link:
     )
 
 
-def model_card(card: ModelCard) -> html.Div:
+def model_card(card: ModelCard) -> html.Article:
     """One model: what it is, how well it does upright and over the orbit, which weights."""
     metrics = card.metrics
     size = f"{card.input.width} × {card.input.height}"
@@ -86,7 +86,7 @@ def _measured(label: str, value: float | None) -> html.Div:
     )
 
 
-def dataset_card(info: BundledInfo, image_url: str) -> html.Div:
+def dataset_card(info: BundledInfo, image_url: str) -> html.Article:
     """One data set: how many images of what size, from where, and what they look like."""
     height, width, channels = info.shape
     colour = "grey" if channels == 1 else "colour"
@@ -136,9 +136,9 @@ def _sheet(key: str) -> U8:
     return np.concatenate(tiles, axis=1)
 
 
-def section(title: str, children: Sequence[Component] | Component, note: str = "") -> html.Section:
+def section(title: str, content: Component, note: str = "") -> html.Section:
     """A titled part of a page."""
-    head = [html.H2(title)]
+    head: list[Component] = [html.H2(title)]
     if note:
         head.append(html.P(note, className="lp-muted lp-small"))
-    return html.Section([html.Div(head, className="lp-section-head"), children], title="")
+    return html.Section([html.Div(head, className="lp-section-head"), content])

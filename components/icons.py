@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from dash import html
@@ -16,6 +16,7 @@ from dash import html
 ASSETS: Final = Path(__file__).resolve().parent.parent / "assets"
 FOLDER: Final = ASSETS / "vendor" / "icons"
 STYLESHEET: Final = ASSETS / "01-icons.css"
+HIDDEN: Final[dict[str, Any]] = {"aria-hidden": "true"}
 
 
 def names() -> list[str]:
@@ -32,7 +33,7 @@ def icon(name: str, class_name: str = "") -> html.Span:
     if not (FOLDER / f"{name}.svg").is_file():
         raise ValueError(f"No icon named {name!r} in assets/vendor/icons.")
     classes = f"lp-icon lp-icon-{name} {class_name}".strip()
-    return html.Span(className=classes, **{"aria-hidden": "true"})
+    return html.Span(className=classes, **HIDDEN)
 
 
 def stylesheet() -> str:

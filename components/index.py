@@ -8,18 +8,6 @@ import orjson
 
 from components.theme import CURSOR, MODEL_COLOURS, RING, SCHEMES, template
 
-# Runs before anything is drawn: without it a dark page would flash white. Mantine reads the same
-# key of localStorage, and takes over the attribute once it is mounted.
-_FIRST_PAINT: Final = """
-(function () {
-  var kept = null;
-  try { kept = localStorage.getItem("mantine-color-scheme-value"); } catch (blocked) {}
-  var dark = kept === "dark" ||
-    (kept !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
-})();
-"""
-
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -29,7 +17,7 @@ _PAGE: Final = """<!DOCTYPE html>
         <link rel="icon" type="image/svg+xml" href="/assets/logo.svg">
         <link rel="preload" href="/assets/vendor/inter/inter-latin-wght-normal.woff2" as="font"
               type="font/woff2" crossorigin>
-        <script>@FIRST_PAINT@</script>
+        <script src="/assets/00-first-paint.js"></script>
         <script type="application/json" id="loupe-theme">@THEME@</script>
         {%css%}
     </head>
@@ -54,4 +42,4 @@ def page() -> str:
         "ring": RING,
     }
     text = orjson.dumps(theme).decode().replace("<", "\\u003c")
-    return _PAGE.replace("@FIRST_PAINT@", _FIRST_PAINT).replace("@THEME@", text)
+    return _PAGE.replace("@THEME@", text)

@@ -34,7 +34,7 @@ def stores() -> html.Div:
     """The app's own stores: current selection, shelf, and the event store of the shelf itself."""
     return html.Div(
         [
-            dcc.Store(id=SELECTION, data=NOTHING),
+            dcc.Store(id=SELECTION, data={**NOTHING}),
             dcc.Store(id=SHELF, storage_type="local"),
             dcc.Store(id=announce("shelf")),
         ],

@@ -14,6 +14,9 @@ from backend.settings import Settings
 from components import notices, selection
 from components.device import device_text
 from components.icons import icon
+from components.method_card import named
+from components.report import report_button
+from components.table_drawer import table_drawer
 from components.theme import mantine_theme
 
 SHELL: Final = "app-shell"
@@ -50,6 +53,7 @@ def layout(settings: Settings) -> dmc.MantineProvider:
                 navbar=NAVBAR,
                 transitionDuration=0,
             ),
+            table_drawer(),
             *_panels(),
         ],
         theme=mantine_theme(),
@@ -60,7 +64,7 @@ def layout(settings: Settings) -> dmc.MantineProvider:
 def icon_button(element_id: str, name: str, label: str, keys: str = "", **rest: str) -> html.Button:
     """A header button of one icon: named for screen readers, with its keys in the tooltip."""
     title = f"{label} ({keys})" if keys else label
-    extra = {"aria-label": label, **rest}
+    extra: dict[str, Any] = {"aria-label": label, **rest}
     return html.Button(icon(name), id=element_id, className="lp-iconbtn", title=title, **extra)
 
 
@@ -69,7 +73,7 @@ def _header(settings: Settings) -> html.Div:
         [
             icon_button("nav-toggle", "menu-2", "Navigation", **{"aria-expanded": "false"}),
             dcc.Link(
-                [html.Span(className="lp-logo", **{"aria-hidden": "true"}), "Loupe"],
+                [html.Span(className="lp-logo", **named(aria_hidden="true")), "Loupe"],
                 href="/",
                 className="lp-brand",
             ),
@@ -89,13 +93,7 @@ def _header(settings: Settings) -> html.Div:
                 className="lp-group",
             ),
             _panel_button("jobs-button", "list-check", "Jobs", "0"),
-            html.Button(
-                [icon("file-export"), html.Span("Export report", className="lp-wide-only")],
-                id="report-button",
-                className="lp-btn",
-                title="Save this page as one file that works offline",
-                **{"aria-label": "Export report"},
-            ),
+            report_button(),
             icon_button("theme-button", "sun-moon", "Theme"),
             icon_button("keys-button", "keyboard", "Keys", "?"),
         ],
@@ -114,7 +112,7 @@ def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Bu
         id=element_id,
         className="lp-btn lp-btn-quiet",
         title=label,
-        **{"aria-label": label, "aria-haspopup": "dialog"},
+        **named(aria_label=label, aria_haspopup="dialog"),
     )
 
 
@@ -128,7 +126,7 @@ def _navigation() -> html.Nav:
         [_nav_link(page) for page in pages],
         id="app-nav",
         className="lp-nav",
-        **{"aria-label": "Pages"},
+        **named(aria_label="Pages"),
     )
 
 
@@ -144,14 +142,15 @@ def _panels() -> list[Component]:
     """Panels whose content the browser writes: shelf, jobs, key sheet, log of a job."""
     return [
         html.Div(
-            id="shelf-panel", className="lp-panel", role="dialog", **_label("Selection shelf")
+            id="shelf-panel",
+            className="lp-panel",
+            role="dialog",
+            **named(aria_label="Selection shelf"),
         ),
-        html.Div(id="jobs-panel", className="lp-panel", role="dialog", **_label("Jobs")),
-        html.Dialog(id="key-sheet", className="lp-dialog", **_label("Keys")),
-        html.Dialog(id="log-drawer", className="lp-dialog lp-drawer", **_label("Log of a job")),
-        html.Div(id="app-said", className="lp-said", role="status", **{"aria-live": "polite"}),
+        html.Div(id="jobs-panel", className="lp-panel", role="dialog", **named(aria_label="Jobs")),
+        html.Dialog(id="key-sheet", className="lp-dialog", **named(aria_label="Keys")),
+        html.Dialog(
+            id="log-drawer", className="lp-dialog lp-drawer", **named(aria_label="Log of a job")
+        ),
+        html.Div(id="app-said", className="lp-said", role="status", **named(aria_live="polite")),
     ]
-
-
-def _label(text: str) -> dict[str, str]:
-    return {"aria-label": text}

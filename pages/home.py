@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import dash
-from dash import ClientsideFunction, Input, clientside_callback, dcc, html, register_page
+from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html, register_page
 
 from backend import catalog, datasets
 from components import home_cards as cards
+from components.home_figure import home_figure
 from components.icons import icon
 from components.runtime import services
 
@@ -23,6 +24,8 @@ register_page(
 )
 
 PAGE: Final = "home-page"
+DRAWN: Final = "home-drawn"
+FIGURE: Final = "home-curves"
 
 
 def layout(**_query: str) -> html.Div:
@@ -55,6 +58,8 @@ def layout(**_query: str) -> html.Div:
             ),
             _models(),
             _datasets(),
+            dcc.Store(id=FIGURE, data={**home_figure(services())}),
+            dcc.Store(id=DRAWN),
         ],
         id=PAGE,
         className="lp-page lp-home",
@@ -88,7 +93,10 @@ def _start() -> html.Div:
                 className="lp-start-text",
             ),
             html.Div(
-                [html.Div(id="home-figure"), html.P(id="home-figure-note", className="lp-small")],
+                [
+                    html.Div(id="home-figure"),
+                    html.P(id="home-figure-note", className="lp-muted lp-small"),
+                ],
                 className="lp-start-figure",
             ),
         ],
@@ -97,7 +105,7 @@ def _start() -> html.Div:
 
 
 def _other_views() -> list[html.Section]:
-    pages = [p for p in dash.page_registry.values() if (p["order"] or 0) > 10]
+    pages = [p for p in dash.page_registry.values() if 10 < (p["order"] or 0) < 90]
     views: list[Any] = [cards.view_card(page) for page in pages]
     return [cards.section("Views", html.Div(views, className="lp-tiles"))] if views else []
 
@@ -117,4 +125,7 @@ def _datasets() -> html.Section:
     return cards.section("Data sets", html.Div(tiles, className="lp-tiles lp-tiles-wide"))
 
 
-clientside_callback(ClientsideFunction("loupe_home", "mounted"), Input(PAGE, "id"))
+# Dash starts a callback of a page that mounts only if it has an output there.
+clientside_callback(
+    ClientsideFunction("loupe_home", "mounted"), Output(DRAWN, "data"), Input(FIGURE, "data")
+)

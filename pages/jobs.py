@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import dash_ag_grid as dag
-from dash import ClientsideFunction, Input, clientside_callback, html, register_page
+from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html, register_page
 
 from components.icons import icon
 from components.table_drawer import THEME
@@ -21,7 +21,8 @@ register_page(
 )
 
 GRID: Final = "jobs-grid"
-MOUNTED: Final = "jobs-page"
+PAGE: Final = "jobs-page"
+DRAWN: Final = "jobs-drawn"
 
 
 def layout(**_query: str) -> html.Div:
@@ -49,8 +50,9 @@ def layout(**_query: str) -> html.Div:
                 ],
                 className="lp-muted lp-small lp-jobs-note",
             ),
+            dcc.Store(id=DRAWN),
         ],
-        id=MOUNTED,
+        id=PAGE,
         className="lp-page",
     )
 
@@ -108,7 +110,7 @@ def _columns() -> list[dict[str, Any]]:
     ]
 
 
+# Dash starts a callback of a page that mounts only if it has an output there.
 clientside_callback(
-    ClientsideFunction("loupe_jobs", "page"),
-    Input(MOUNTED, "id"),
+    ClientsideFunction("loupe_jobs", "page"), Output(DRAWN, "data"), Input(PAGE, "id")
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dash import dcc, html, register_page
 
 from components.icons import icon
+from components.method_card import named
 
 register_page(__name__, name="Not found", title="Not found · Loupe")
 
@@ -13,7 +14,7 @@ def layout(**_query: str) -> html.Div:
     """What happened, and where to go."""
     return html.Div(
         [
-            html.Span(className="lp-logo lp-lost-logo", **{"aria-hidden": "true"}),
+            html.Span(className="lp-logo lp-lost-logo", **named(aria_hidden="true")),
             html.H1("Nothing here"),
             html.P(
                 "This address is not a page of Loupe. A link may have been cut off when it was "
