@@ -27,7 +27,7 @@ def no_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("pickled")
 
     for name in ("dumps", "loads", "dump", "load"):
-        monkeypatch.setattr(pickle, name, refuse)
+        monkeypatch.setattr(f"pickle.{name}", refuse)
 
 
 @pytest.mark.usefixtures("no_pickle")
