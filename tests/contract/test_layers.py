@@ -22,6 +22,7 @@ MAX_LINES = 400
 MAX_FUNCTION_LINES = 40
 BROAD_EXCEPT = {"components/notices.py"}  # the one handler for what nobody thought of
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+NAMESPACES = ("//www.w3.org/", "//purl.org/dc/")  # names in SVG and XML, never fetched
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 
 FILES = [path for layer in FORBIDDEN for path in sorted((PROJECT / layer).rglob("*.py"))]
@@ -105,7 +106,9 @@ def test_nothing_is_unpickled_evaluated_or_printed(path: Path) -> None:
         where = f"{name} in line {node.lineno}"
         assert name not in UNSAFE_CALLS, where
         assert name != "print", where
-        assert name != "torch.load", f"{where}: weights are safetensors only"
+        is_weights_only = any(ast.unparse(k) == "weights_only=True" for k in node.keywords)
+        may_convert = name_of(path).startswith("models/convert_") and is_weights_only
+        assert name != "torch.load" or may_convert, f"{where}: weights are safetensors only"
         if name.rpartition(".")[2] in ("load", "save", "savez") and name.startswith("np."):
             pickles = [k.value for k in node.keywords if k.arg == "allow_pickle"]
             assert [ast.unparse(value) for value in pickles] == ["False"], where
@@ -125,7 +128,7 @@ def test_assets_are_local_and_evaluate_nothing(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for number, line in enumerate(text.splitlines(), 1):
         code = line.partition("//")[0] if "://" not in line else line
-        is_namespace = "www.w3.org/" in line  # names of SVG and XML, never fetched
+        is_namespace = any(name in line for name in NAMESPACES)
         is_comment = line.lstrip().startswith(("*", "/*", "//"))
         if not is_namespace and not is_comment:
             assert "http://" not in code, number

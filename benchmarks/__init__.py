@@ -1,0 +1,1 @@
+"""Measured ratios, each beside a check that both sides give the same answer."""

@@ -1,0 +1,91 @@
+"""Rows of the benchmark table, and how two ways of doing the same are timed."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured comparison.
+
+    Attributes:
+        name: what is compared, with its size.
+        ours, other: the two measurements, with units.
+        ratio: how many times better ours is (``nan`` where only ours counts).
+        goal: what was promised.
+        companion: proof that both do the same: a measured difference, a count.
+        ok: whether goal and companion hold.
+    """
+
+    name: str
+    ours: str
+    other: str
+    ratio: float
+    goal: str
+    companion: str
+    ok: bool
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Time of one run: the smaller of wall and processor time.
+
+    On a machine that others use too, the wall time of a single thread counts their work; the
+    processor time of several threads counts each of them. The smaller one is right for both, as
+    long as ``work`` does not wait for another process.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return min(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def compare(
+    ours: Callable[[], object],
+    other: Callable[[], object],
+    rounds: int = 5,
+    clock: Callable[[Callable[[], object]], float] = seconds,
+) -> tuple[float, float]:
+    """Best times of both in seconds, taken in turns so that a busy moment hits both.
+
+    Each is run once before, uncounted. Give ``clock=wall`` when the work is done elsewhere.
+    """
+    ours(), other()
+    best = [float("inf"), float("inf")]
+    gc.collect()
+    for _ in range(rounds):
+        for i, work in enumerate((ours, other)):
+            best[i] = min(best[i], clock(work))
+    return best[0], best[1]
+
+
+def wall(work: Callable[[], object]) -> float:
+    """Wall time of one run in seconds."""
+    start_s = time.perf_counter()
+    work()
+    return time.perf_counter() - start_s
+
+
+def rendered(rows: Sequence[Row]) -> str:
+    """The table as Markdown."""
+    head = ("", "what", "ours", "other", "ratio", "goal", "proof")
+    lines = [
+        (
+            "yes" if row.ok else "NO",
+            row.name,
+            row.ours,
+            row.other,
+            f"{row.ratio:.3g}×" if row.ratio == row.ratio else "",
+            row.goal,
+            row.companion,
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+    cells = [head, tuple("-" * width for width in widths), *lines]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in cells
+    )
