@@ -66,9 +66,11 @@ window.loupe = window.loupe || {};
             return value.toISOString();
         }
         if (value === null || typeof value !== "object") {
-            return typeof value === "function" ? undefined : value;
+            return value;
         }
-        const kept = Object.entries(value).filter(function ([name]) { return name[0] !== "_"; });
+        const kept = Object.entries(value).filter(function ([name, item]) {
+            return name[0] !== "_" && typeof item !== "function";
+        });
         return Object.fromEntries(kept.map(function ([name, item]) { return [name, plain(item, false)]; }));
     }
 
