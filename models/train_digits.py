@@ -278,8 +278,9 @@ def main() -> None:
     parser.add_argument("--variant", choices=list(VARIANTS), required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="default: the task's fixed budget")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads; 1 on a busy machine")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     steps = arguments.steps or TASKS[arguments.task].steps
     card = run(arguments.task, arguments.variant, arguments.seed, steps)
     print(card.key, dict(card.metrics))
