@@ -85,7 +85,7 @@ def rendered(rows: Sequence[Row]) -> str:
     ]
     widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
     cells = [head, tuple("-" * width for width in widths), *lines]
-    return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
-        for line in cells
-    )
+    padded = [
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in cells
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
