@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from typing import Final, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.fx.experimental import optimization
+from torch import Tensor, fx, nn
 from torch.fx.proxy import TraceError
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from backend.devices import has_fast_bf16
 from backend.errors import BadRequest, DeviceFull
@@ -194,11 +195,36 @@ def prepared(module: nn.Module) -> nn.Module:
     network = copy.deepcopy(module).eval()
     # A network that branches on its values cannot be folded; it still runs as it is.
     with suppress(TraceError):
-        network = optimization.fuse(network)
+        network = folded(network)
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network.requires_grad_(False)
+
+
+def folded(network: nn.Module) -> fx.GraphModule:
+    """The network with every batch norm that follows a convolution multiplied into its weights.
+
+    Raises:
+        TraceError: its path depends on its values, so there is no one graph to change.
+    """
+    traced = fx.symbolic_trace(network)
+    parts = dict(traced.named_modules())
+    calls = Counter(str(node.target) for node in traced.graph.nodes if node.op == "call_module")
+    for node in list(traced.graph.nodes):
+        source = node.args[0] if node.op == "call_module" and node.args else None
+        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) > 1:
+            continue
+        norm, conv = parts[str(node.target)], parts[str(source.target)]
+        if calls[str(source.target)] > 1:  # weights used twice would be changed for both uses
+            continue
+        if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
+            traced.set_submodule(str(source.target), fuse_conv_bn_eval(conv, norm))
+            node.replace_all_uses_with(source)
+            traced.graph.erase_node(node)
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return traced
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

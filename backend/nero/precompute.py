@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from backend import catalog
-from backend.cache import ArrayStore
+from backend.cache import ArrayStore, checked_key
 from backend.jobs import JobRequest
 from backend.nero import projections, tasks, work
 from backend.nero.requests import OrbitRequest, ProjectionRequest
@@ -23,6 +23,14 @@ from backend.settings import PROJECT
 RESULTS: Final = PROJECT / "data" / "results"
 BUDGET_BYTES: Final = 40_000_000
 log = logging.getLogger("loupe.precompute")
+
+
+class Shipped(ArrayStore):
+    """A store whose files lie side by side, as :class:`ArrayStore` looks for bundled ones."""
+
+    def path(self, key: str) -> Path:
+        """Where the result of ``key`` is or would be written."""
+        return self.root / f"{checked_key(key)}.npz"
 
 
 class Quiet:
@@ -42,9 +50,7 @@ def jobs() -> list[JobRequest]:
     for task in tasks.names():
         for model in catalog.models_for(task):
             orbits.append(OrbitRequest(task, model).job())
-            if (
-                task == "digits"
-            ):  # the opening view offers the control; elsewhere it is a click away
+            if task == "digits":  # the opening view shows the control; elsewhere it is a click away
                 orbits.append(OrbitRequest(task, model, control=True).job())
             placed += [
                 ProjectionRequest(task, model, method=method).job()
@@ -54,8 +60,8 @@ def jobs() -> list[JobRequest]:
 
 
 def main(folder: Path = RESULTS) -> None:
-    """Computes what is missing and removes what no longer belongs."""
-    store = ArrayStore(folder, BUDGET_BYTES)
+    """Computes what is missing, one result at a time, and removes what no longer belongs."""
+    store = Shipped(folder, BUDGET_BYTES)
     wanted = jobs()
     ticket = Quiet(store)
     for job in wanted:
@@ -65,12 +71,13 @@ def main(folder: Path = RESULTS) -> None:
             arrays: Arrays = run(job.params, ticket)
             store.put(job.key, arrays)
     names = {job.key for job in wanted}
-    for path in folder.glob("*/*.npz"):
+    for path in folder.glob("*.npz"):
         if path.stem not in names:
             path.unlink()
-    for path in folder.glob("*/*.npz"):
+    for path in folder.glob("*.npz"):
         path.chmod(0o644)  # files of the repository, not private ones of one machine
-    total = sum(path.stat().st_size for path in folder.glob("*/*.npz"))
+    folder.chmod(0o755)
+    total = sum(path.stat().st_size for path in folder.glob("*.npz"))
     log.info("%d results, %.1f MB", len(names), total / 1e6)
 
 
