@@ -40,13 +40,78 @@ window.loupe = window.loupe || {};
         return "#ffffff";
     }
 
-    /** One graph as a data URL, in the current theme on an opaque ground. */
-    function graphImage(graph, format, ground) {
-        const full = graph._fullLayout;
+    let fontRule = null;
+    /** The app's typeface as one CSS rule that holds the font itself: a picture that is drawn from
+     * SVG, and a file that is opened elsewhere, see no font of the page. Empty when there is none. */
+    function fontCss() {
+        fontRule = fontRule || findFont().catch(function () { return ""; });
+        return fontRule;
+    }
+
+    async function findFont() {
+        const own = Array.from(document.styleSheets).filter(function (sheet) {
+            return sheet.href && new URL(sheet.href).origin === location.origin;
+        });
+        for (const sheet of own) {
+            const rule = Array.from(sheet.cssRules).find((one) => one instanceof CSSFontFaceRule);
+            const source = rule && /url\("?([^")]+)"?\)/.exec(rule.style.getPropertyValue("src"));
+            if (source) {
+                const data = await dataUrl(new URL(source[1], sheet.href).href);
+                return "@font-face{font-family:" + rule.style.getPropertyValue("font-family") +
+                    ";font-weight:100 900;src:url(" + data + ") format('woff2')}";
+            }
+        }
+        return "";
+    }
+
+    /** A file of our own server as a data URL. */
+    async function dataUrl(address) {
+        const blob = await (await fetch(address)).blob();
+        return new Promise(function (resolve, reject) {
+            const reader = new FileReader();
+            reader.onload = function () { resolve(reader.result); };
+            reader.onerror = function () { reject(reader.error); };
+            reader.readAsDataURL(blob);
+        });
+    }
+
+    /** One graph as SVG element, in the current theme, on `ground` unless that is null. */
+    async function graphSvg(graph, ground) {
+        const url = await window.Plotly.toImage(figureOf(graph, ground), sizeOf(graph, "svg", 1));
+        const text = decodeURIComponent(url.slice(url.indexOf(",") + 1));
+        const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+        const style = svg.ownerDocument.createElementNS(SVG_NS, "style");
+        style.textContent = await fontCss();
+        svg.prepend(style);
+        return svg;
+    }
+
+    function figureOf(graph, ground) {
         const layout = Object.assign({}, graph.layout, ground ? {paper_bgcolor: ground} : {});
-        const figure = {data: graph.data, layout: layout, config: {staticPlot: true}};
-        return window.Plotly.toImage(figure, {format: format, scale: format === "png" ? SCALE : 1,
-            width: Math.round(full.width), height: Math.round(full.height)});
+        return {data: graph.data, layout: layout, config: {staticPlot: true}};
+    }
+
+    function sizeOf(graph, format, scale) {
+        const full = graph._fullLayout;
+        return {format: format, scale: scale, width: Math.round(full.width), height: Math.round(full.height)};
+    }
+
+    /** One graph as PNG data URL at twice its size. WebGL traces are only sharp by plotly's own way. */
+    async function graphPng(graph, ground) {
+        if (graph.querySelector(".gl-canvas")) {
+            return window.Plotly.toImage(figureOf(graph, ground), sizeOf(graph, "png", SCALE));
+        }
+        const size = sizeOf(graph, "svg", 1);
+        const picture = await loadImage(svgUrl(await graphSvg(graph, ground)));
+        const canvas = document.createElement("canvas");
+        canvas.width = size.width * SCALE;
+        canvas.height = size.height * SCALE;
+        canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+        return canvas.toDataURL("image/png");
+    }
+
+    function svgUrl(svg) {
+        return "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(svg));
     }
 
     function loadImage(url) {
@@ -61,7 +126,7 @@ window.loupe = window.loupe || {};
     /** Something drawImage accepts, for one visual. */
     async function pixels(element) {
         if (isGraph(element)) {
-            return loadImage(await graphImage(element, "png", null));
+            return loadImage(await graphPng(element, null));
         }
         if (element instanceof SVGElement) {
             const copy = element.cloneNode(true);
@@ -69,8 +134,7 @@ window.loupe = window.loupe || {};
             copy.setAttribute("width", box.width);
             copy.setAttribute("height", box.height);
             copy.style.color = getComputedStyle(element).color;
-            const text = new XMLSerializer().serializeToString(copy);
-            return loadImage("data:image/svg+xml," + encodeURIComponent(text));
+            return loadImage(svgUrl(copy));
         }
         return element;
     }
@@ -188,7 +252,7 @@ window.loupe = window.loupe || {};
         }
         const about = card_.facts(card);
         const url = elements.length === 1 && isGraph(elements[0])
-            ? await graphImage(elements[0], "png", background(card))
+            ? await graphPng(elements[0], background(card))
             : (await compose(card, elements)).url;
         card_.save(withTexts(bytesOf(url), texts(about)), card_.fileName(about, "png"));
     }
@@ -233,19 +297,15 @@ window.loupe = window.loupe || {};
             throw nothing();
         }
         const about = card_.facts(card);
-        let svg;
-        if (elements.length === 1 && isGraph(elements[0])) {
-            const url = await graphImage(elements[0], "svg", background(card));
-            const text = decodeURIComponent(url.slice(url.indexOf(",") + 1));
-            svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-        } else {
-            svg = wrapBitmap(await compose(card, elements));
-        }
+        const svg = elements.length === 1 && isGraph(elements[0])
+            ? await graphSvg(elements[0], background(card))
+            : wrapBitmap(await compose(card, elements));
         describe(svg, about);
         const blob = new Blob([new XMLSerializer().serializeToString(svg)], {type: "image/svg+xml"});
         card_.save(blob, card_.fileName(about, "svg"));
     }
 
     Object.assign(card_.actions, {png: savePng, svg: saveSvg});
-    window.loupe.image = {visuals: visuals, isGraph: isGraph, compose: compose, background: background};
+    window.loupe.image = {visuals: visuals, isGraph: isGraph, compose: compose, dataUrl: dataUrl,
+        fontCss: fontCss};
 })();

@@ -76,20 +76,15 @@ window.loupe = window.loupe || {};
 
     async function figureOf(graph) {
         const figure = plain({data: graph.data, layout: graph.layout}, false);
-        const height = Math.round(graph._fullLayout.height);
+        const [width, height] = [graph._fullLayout.width, graph._fullLayout.height].map(Math.round);
         delete figure.layout.width;
         Object.assign(figure.layout, {autosize: true, height: height});
         for (const picture of (figure.layout.images || []).concat(figure.data)) {
             if (typeof picture.source === "string" && !picture.source.startsWith("data:")) {
-                picture.source = await dataUrl(picture.source);
+                picture.source = await image_.dataUrl(picture.source);
             }
         }
-        return Object.assign(figure, {height: height});
-    }
-
-    async function dataUrl(url) {
-        const blob = await (await fetch(url)).blob();
-        return "data:" + blob.type + ";base64," + base64(new Uint8Array(await blob.arrayBuffer()));
+        return Object.assign(figure, {width: width, height: height});
     }
 
     /** The plotly.js this page runs, from where it was loaded. */
@@ -104,19 +99,19 @@ window.loupe = window.loupe || {};
     /* ---- parts of the document ---- */
 
     function tableHtml(head, rows) {
+        const digits = head.map(function (_, i) {
+            const numbers = rows.map((row) => row[i]).filter((value) => typeof value === "number");
+            return {right: numbers.length > 0, decimals: window.loupe.table.digits(numbers)};
+        });
         const cells = function (tag, values) {
-            return "<tr>" + values.map(function (value) {
-                const kind = typeof value === "number" ? ' class="n"' : "";
-                return "<" + tag + kind + ">" + escape(shortNumber(value)) + "</" + tag + ">";
+            return "<tr>" + values.map(function (value, i) {
+                const kind = digits[i].right ? ' class="n"' : "";
+                const text = window.loupe.table.formatNumber(value, digits[i].decimals);
+                return "<" + tag + kind + ">" + escape(text) + "</" + tag + ">";
             }).join("") + "</tr>";
         };
         return '<div class="scroll"><table><thead>' + cells("th", head) + "</thead><tbody>" +
             rows.map(function (row) { return cells("td", row); }).join("") + "</tbody></table></div>";
-    }
-
-    function shortNumber(value) {
-        return typeof value !== "number" || Number.isInteger(value) ? value
-            : String(Number(value.toPrecision(6)));
     }
 
     async function tableTwin(card) {
@@ -150,8 +145,8 @@ window.loupe = window.loupe || {};
         let html = "";
         for (const graph of elements.filter(image_.isGraph)) {
             const figure = await figureOf(graph);
-            html += '<div class="plot" id="plot-' + figures.length + '" style="height:' + figure.height +
-                'px"></div>';
+            html += '<div class="plot" id="plot-' + figures.length + '" style="width:min(100%,' +
+                figure.width + "px);height:" + figure.height + 'px"></div>';
             figures.push(figure);
         }
         if (rest.length) {
@@ -226,7 +221,7 @@ section{margin:16px 0;padding:16px;background:var(--surface);border:1px solid va
 break-inside:avoid}
 .meta,.honesty,.absent{color:var(--muted);font-size:12px;line-height:16px;overflow-wrap:anywhere}
 .honesty{margin-bottom:12px}.absent{padding:24px 0;text-align:center}
-.plot{width:100%;min-height:200px}img{max-width:100%;height:auto;display:block;margin:8px 0}
+img{max-width:100%;height:auto;display:block;margin:8px 0}
 details{margin-top:12px}summary{cursor:pointer;color:var(--muted);font-size:13px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:8px 20px;margin:12px 0 0}dt{font-weight:600}dd{margin:0}
 code{display:block;padding:8px 12px;background:var(--sunken);border-radius:4px;overflow-x:auto}
@@ -243,7 +238,7 @@ for (const holder of document.querySelectorAll('script[type="application/json"][
     Plotly.newPlot(holder.dataset.plot, figure.data, figure.layout, {responsive: true, displaylogo: false});
 }`;
 
-    function head(title, card) {
+    function head(title, card, font) {
         // No source but this file; unsafe-eval is for the WebGL traces, which compile their shaders.
         const policy = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; " +
             "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'";
@@ -251,7 +246,7 @@ for (const holder of document.querySelectorAll('script[type="application/json"][
             '<meta http-equiv="Content-Security-Policy" content="' + policy + '">' +
             '<meta name="viewport" content="width=device-width, initial-scale=1">' +
             '<meta name="generator" content="Loupe"><link rel="icon" href="data:,">' +
-            "<title>" + escape(title) + "</title><style>" + colours(card) + STYLE + "</style></head>";
+            "<title>" + escape(title) + "</title><style>" + font + colours(card) + STYLE + "</style></head>";
     }
 
     function pageTitle(view) {
@@ -276,7 +271,7 @@ for (const holder of document.querySelectorAll('script[type="application/json"][
             return '<script type="application/json" data-plot="plot-' + i + '">' + scriptJson(kept) + "</script>";
         });
         return [
-            head(title, cards[0]),
+            head(title, cards[0], await image_.fontCss()),
             "<body><header><h1>" + escape(title) + '</h1><p class="meta">Loupe report · ' +
                 escape(new Date().toLocaleString("en-GB", {dateStyle: "long", timeStyle: "short"})) +
                 '</p><p class="meta"><a href="' + escape(link) + '">' + escape(link) + "</a></p></header><main>",

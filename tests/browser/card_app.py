@@ -167,7 +167,7 @@ def register_routes(app: dash.Dash) -> None:
 
     @server.after_request
     def protect(response: flask.Response) -> flask.Response:
-        # the WebGL traces of plotly.js compile their drawing code, which the policy calls eval
+        # plotly.js compiles the drawing code of WebGL traces, which the policy calls eval
         scripts = " ".join([*app.csp_hashes(), "'unsafe-eval'"])
         response.headers["Content-Security-Policy"] = CSP.format(scripts=scripts)
         return response

@@ -38,7 +38,9 @@ def card_url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One profile for all tests of this file, so that scripts come from its cache."""
-    context = browser.new_context(accept_downloads=True, viewport={"width": 1280, "height": 820})
+    context = browser.new_context(
+        accept_downloads=True, viewport={"width": 1280, "height": 820}, color_scheme="light"
+    )
     yield context
     context.close()
 
