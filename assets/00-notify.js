@@ -4,14 +4,21 @@ window.loupe = window.loupe || {};
 
 (function () {
   const COLOURS = { info: "loupe", ok: "green", warning: "yellow", error: "red" };
-  let waiting = []; // said before Dash had drawn the place for it
+  const GAP_MS = 60; // two writes of the same property in one frame would leave only the later one
+  let waiting = []; // said, not yet shown; also what is said before Dash has drawn the place for it
+  let timer = 0;
+
+  function flush() {
+    timer = 0;
+    if (!waiting.length || !document.getElementById("app-shell")) return;
+    window.dash_clientside.set_props("app-notices", { sendNotifications: waiting });
+    waiting = [];
+    timer = setTimeout(flush, GAP_MS);
+  }
 
   function show(notice) {
-    if (!document.getElementById("app-shell") || !window.dash_clientside?.set_props) {
-      waiting.push(notice);
-      return;
-    }
-    window.dash_clientside.set_props("app-notices", { sendNotifications: [notice] });
+    waiting.push(notice);
+    timer = timer || setTimeout(flush);
   }
 
   /** Say something: {title, message, hint, kind: "info" | "ok" | "warning" | "error"}. */
@@ -27,11 +34,7 @@ window.loupe = window.loupe || {};
   };
 
   /** Called by the shell's first callback: whatever was said too early appears now. */
-  window.loupe.mounted = function () {
-    const early = waiting;
-    waiting = [];
-    early.forEach(show);
-  };
+  window.loupe.mounted = flush;
 
   /** Read for screen readers only. */
   window.loupe.say = function (text) {

@@ -27,6 +27,8 @@ window.dash_clientside = window.dash_clientside || {};
     panel.addEventListener("toggle", (event) => {
       const open = event.newState === "open";
       button.setAttribute("aria-expanded", String(open));
+      const lost = document.activeElement === document.body || panel.contains(document.activeElement);
+      if (!open && lost) button.focus({ preventScroll: true });
       if (!open) return;
       place(button, panel);
       (panel.querySelector("input, button") || panel).focus({ preventScroll: true });

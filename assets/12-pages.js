@@ -47,7 +47,8 @@ window.dash_clientside = window.dash_clientside || {};
     const show = (jobs) => {
       summarise(jobs);
       clearTimeout(timer);
-      if (document.getElementById("jobs-grid") && !updateGrid(jobs)) timer = setTimeout(() => show(jobs), 50);
+      const isHere = document.getElementById("jobs-page"); // the grid's own code loads later
+      if (isHere && !updateGrid(jobs)) timer = setTimeout(() => show(jobs), 50);
     };
     const end = window.loupe.jobs.onList(show);
     stop = () => { clearTimeout(timer); end(); stop = () => {}; };

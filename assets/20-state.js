@@ -180,7 +180,8 @@ window.dash_clientside = window.dash_clientside || {};
     extendApplying();
     showButtons();
     window.loupe.say(by < 0 ? "Undone" : "Redone");
-    window.loupe.selection.set(step.selection, "undo");
+    const { items, ids } = window.loupe.selection.current();
+    if (!same(step.selection, { items, ids })) window.loupe.selection.set(step.selection, "undo");
     if (step.path === location.pathname && view) writeControls();
     else go(step.path);
   }

@@ -44,6 +44,7 @@ __all__ = [
 
 SELECTION_KEY: Final = "sel"
 LINK_KEY: Final = "link"
+EMPTY: Final = "-"  # an empty text or list in a URL: Dash drops keys without a value
 _SHOWN_CHARS: Final = 40  # of a bad value in a sentence
 
 
@@ -196,7 +197,7 @@ def read(query: Mapping[str, str | None], schema: Schema) -> tuple[Values, list[
             sentences.append(f"“{_short(key)}” is not a setting of this page; it is ignored.")
             continue
         try:
-            values[key] = _plain(schema[key].parse(text))
+            values[key] = _plain(schema[key].parse("" if text == EMPTY else text))
         except ValueError as allowed:
             instead = _written(values[key]) or "nothing"
             sentences.append(f"{key}={_short(text)} is not {allowed}; {instead} is shown.")

@@ -1,0 +1,109 @@
+"""A real server for browser tests, and a page whose console errors fail the test."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import dash
+import pytest
+import waitress
+from playwright.sync_api import Browser, Page
+
+from app import create_app
+from backend.settings import Settings
+from backend.work import WORK
+from components.runtime import Services, create_services
+from tests.browser import state_page
+from tests.browser.driving import Traffic
+from tests.fake_work import WORKS as FAKES
+
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    return {
+        "executable_path": shutil.which("chromium") or "/usr/bin/chromium",
+        "args": CHROMIUM_ARGS,
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_context_args() -> dict[str, Any]:
+    return {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+    """Address and services of the app as users run it, on a free port, with a folder of its own."""
+    settings = Settings.from_env(
+        {
+            "LOUPE_STATE_DIR": str(tmp_path_factory.mktemp("loupe")),
+            "LOUPE_DEVICE": "cpu",
+            "LOUPE_TORCH_THREADS": "1",
+        }
+    )
+    services = create_services(settings, {**WORK, **FAKES})
+    app = create_app(settings, services)
+    state_page.register()
+    server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=settings.threads)
+    # A daemon: waitress has no way to be stopped from another thread that closes its socket too.
+    threading.Thread(target=server.run, daemon=True).start()
+    yield f"http://127.0.0.1:{server.effective_port}", services
+    services.close()
+    dash.page_registry.pop("tests.state_page", None)
+
+
+@pytest.fixture
+def app_url(served: tuple[str, Services]) -> str:
+    return served[0]
+
+
+@pytest.fixture
+def services(served: tuple[str, Services]) -> Services:
+    return served[1]
+
+
+@pytest.fixture
+def traffic() -> Traffic:
+    """What the page asked for; ``traffic.allow("part")`` permits an error a test provokes."""
+    return Traffic()
+
+
+@pytest.fixture
+def callbacks(traffic: Traffic) -> list[str]:
+    """Outputs of the callbacks that reached the server, in order."""
+    return traffic.callbacks
+
+
+@pytest.fixture
+def page(
+    browser: Browser, browser_context_args: dict[str, Any], traffic: Traffic
+) -> Iterator[Page]:
+    """A page of a fresh profile. Console errors and failed requests fail the test."""
+    context = browser.new_context(**browser_context_args)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    traffic.watch(page)
+    page.loupe_traffic = traffic  # type: ignore[attr-defined]
+    yield page
+    context.close()
+    assert traffic.unexpected() == []
