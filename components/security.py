@@ -39,7 +39,9 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 CSP: Final = (
-    "default-src 'self'; script-src 'self' {scripts}; "
+    # plotly.js compiles the drawing code of its WebGL traces; without 'unsafe-eval' they silently
+    # show "WebGL is not supported". Inline scripts and scripts from elsewhere stay forbidden.
+    "default-src 'self'; script-src 'self' 'unsafe-eval' {scripts}; "
     # Mantine, AG Grid and plotly set styles from JavaScript
     "style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "

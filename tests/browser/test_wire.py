@@ -166,6 +166,8 @@ def test_damaged_messages_are_refused(wire_page: Page) -> None:
 def test_all_components_work_under_the_policy(wire_page: Page) -> None:
     """No console message about a violation: the ``page`` fixture fails on any."""
     expect(wire_page.locator("#gl canvas").first).to_be_attached()
+    # What plotly.js shows when the policy keeps it from compiling its shaders: no console error.
+    expect(wire_page.locator("#gl")).not_to_contain_text("WebGL is not supported")
     expect(wire_page.locator("#polar .scatterlayer .trace")).to_have_count(1)
     expect(wire_page.locator("#heat .heatmaplayer image")).to_have_count(1)
     expect(wire_page.locator("#grid .ag-center-cols-container .ag-cell")).to_have_count(2)
