@@ -86,6 +86,8 @@ def small_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def wire_page(page: Page, small_url: str) -> Page:
     page.goto(small_url)
     page.wait_for_function("window.loupe && loupe.wire")
+    page.wait_for_selector("#gl .gl-canvas", state="attached", timeout=60_000)
+    page.wait_for_selector("#grid .ag-cell", timeout=60_000)
     return page
 
 
