@@ -35,8 +35,13 @@ window.loupe = window.loupe || {};
     label();
   }
 
-  new MutationObserver(() => listeners.forEach((listener) => listener(scheme())))
-    .observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+  let told = scheme();
+
+  new MutationObserver(() => {
+    if (scheme() === told) return; // Mantine may write the same value again
+    told = scheme();
+    listeners.forEach((listener) => listener(told));
+  }).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
 
   /** The scheme in force: "light" or "dark". */
   function scheme() {

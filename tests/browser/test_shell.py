@@ -53,14 +53,16 @@ def test_the_theme_changes_without_a_callback(
 ) -> None:
     open_page(page, app_url)
     callbacks.clear()
-    page.evaluate("window.heard = []; loupe.theme.onChange((scheme) => heard.push(scheme))")
+    page.evaluate(
+        "() => { window.heard = []; loupe.theme.onChange((scheme) => { heard.push(scheme); }); }"
+    )
     button = page.locator("#theme-button")
     expect(button).to_have_attribute("aria-label", "Theme: as the system")
     button.click()
     button.click()
     expect(button).to_have_attribute("aria-label", "Theme: dark")
     assert page.evaluate(SCHEME) == "dark"
-    assert "dark" in page.evaluate("heard")
+    assert page.evaluate("heard") == ["dark"]
     settle(page)
     assert callbacks == []
     page.goto(app_url, wait_until="commit")
@@ -148,11 +150,11 @@ def test_a_defect_is_a_reference_number(page: Page, app_url: str) -> None:
 def test_a_lost_server_is_a_notice(page: Page, app_url: str, traffic: Traffic) -> None:
     open_page(page, f"{app_url}/statetest")
     traffic.allow("ERR_FAILED")  # what the browser itself writes about a refused connection
-    page.route("**/_dash-update-component", lambda route: route.abort())
+    page.route("**/_dash-update-component*", lambda route: route.abort())
     page.locator('input[id*=\'"key":"angle"\']').fill("90")
     notice = page.locator(".mantine-Notification-root")
     expect(notice.filter(has_text="Loupe does not answer")).to_have_count(1)
-    page.unroute("**/_dash-update-component")
+    page.unroute("**/_dash-update-component*")
     page.locator('input[id*=\'"key":"angle"\']').fill("91")
     expect(notice.filter(has_text="Loupe answers again")).to_be_visible()
     expect(page.locator("#statetest-shown")).to_contain_text("angle=91")
