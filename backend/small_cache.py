@@ -86,16 +86,21 @@ class BoundedCache(SimpleCache):
 
 
 class SmallCache:
-    """Bytes, JSON or arrays by key, in front of slower places. A lost entry is only a miss."""
+    """Bytes, JSON or arrays by key, in front of slower places. A lost entry is only a miss.
 
-    def __init__(self, backend: BaseCache) -> None:
+    Args:
+        lost: what ``backend`` raises when its server does not answer: a miss too.
+    """
+
+    def __init__(self, backend: BaseCache, lost: tuple[type[Exception], ...] = (OSError,)) -> None:
         self._backend = backend
+        self._lost = lost
 
     def get(self, key: str) -> bytes | None:
         """The bytes put under ``key``; ``None`` if absent."""
         try:
             value = self._backend.get(key)
-        except OSError as error:  # redis.ConnectionError is one: the app goes on without
+        except self._lost as error:
             log.warning("small cache cannot be read: %s", error)
             return None
         return bytes(value) if value is not None else None
@@ -104,20 +109,27 @@ class SmallCache:
         """Keep ``value``; what cannot be kept is left out."""
         try:
             self._backend.set(key, value, timeout_s)
-        except OSError as error:
+        except self._lost as error:
             log.warning("small cache cannot be written: %s", error)
 
     def get_json(self, key: str) -> Any:
+        """What :meth:`put_json` kept; ``None`` if absent or damaged."""
         value = self.get(key)
-        return orjson.loads(value) if value is not None else None
+        try:
+            return orjson.loads(value) if value is not None else None
+        except orjson.JSONDecodeError:
+            return None
 
     def put_json(self, key: str, value: JSON) -> None:
         self.put(key, orjson.dumps(value))
 
     def get_arrays(self, key: str) -> Mapping[str, NDArray[np.generic]] | None:
-        """Arrays as :func:`backend.wire.unpack` gives them, read-only."""
+        """Arrays as :func:`backend.wire.unpack` gives them, read-only; ``None`` if damaged."""
         value = self.get(key)
-        return wire.unpack(value)[0] if value is not None else None
+        try:
+            return wire.unpack(value)[0] if value is not None else None
+        except BadRequest:
+            return None
 
     def put_arrays(self, key: str, arrays: Arrays) -> None:
         self.put(key, wire.pack(arrays))
@@ -142,4 +154,4 @@ def open_small_cache(settings: Settings) -> SmallCache:
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1)
     backend = RedisCache(host=client, default_timeout=WEEK_S, key_prefix="loupe:")
     backend.serializer = BytesOnly()  # type: ignore[assignment]
-    return SmallCache(backend)
+    return SmallCache(backend, (OSError, redis.RedisError))

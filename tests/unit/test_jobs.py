@@ -204,9 +204,7 @@ def test_dead_worker_interrupts_only_its_job(jobs: LocalJobs) -> None:
     assert ended(jobs, queued).state is JobState.DONE
 
 
-def test_killed_worker_leaves_no_half_file_and_can_run_again(
-    jobs: LocalJobs, gate: Gate
-) -> None:
+def test_killed_worker_leaves_no_half_file_and_can_run_again(jobs: LocalJobs, gate: Gate) -> None:
     job_id = jobs.submit(gate.request())
     running(jobs, job_id)
     os.kill(worker_pid(jobs), signal.SIGKILL)
@@ -328,9 +326,7 @@ if sys.argv[2] == "stay":
 """
 
 
-def test_killed_server_leaves_no_process_and_marks_the_job(
-    open_jobs: Open, tmp_path: Path
-) -> None:
+def test_killed_server_leaves_no_process_and_marks_the_job(open_jobs: Open, tmp_path: Path) -> None:
     command = [sys.executable, "-c", SERVER, str(tmp_path / "state"), "stay"]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

@@ -83,6 +83,13 @@ def test_entry_over_the_budget_replaces_nothing_but_its_own_key() -> None:
     assert cache.get("a") is None  # the old value would be wrong
 
 
+def test_damaged_values_are_misses() -> None:
+    cache = SmallCache(BoundedCache(1000))
+    cache.put("x", b"{")
+    assert cache.get_json("x") is None
+    assert cache.get_arrays("x") is None
+
+
 def test_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(BadRequest, match="package redis is not installed"):
