@@ -76,5 +76,5 @@ window.loupe = window.loupe || {};
         canvas.getContext("2d").putImageData(angle ? rotate(source, angle) : source, 0, 0);
     }
 
-    loupe.image = {decode, pixels, cell, rotate, draw};
+    loupe.raster = {decode, pixels, cell, rotate, draw};
 })(window.loupe);

@@ -6,6 +6,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const copy = (figure) => structuredClone(figure);
+    const FEW_CLASSES = 20; // up to so many, every class has its own bar and row
     const closed = (values) => [...values, values[0]];
     const closedAngles = (orbit) => [...orbit.angles, 360];
 
@@ -73,11 +74,22 @@ window.loupe = window.loupe || {};
         return figure;
     }
 
+    /** Empty bars with the true class marked on the axis; moveBars() fills them. */
+    function detail(row) {
+        const orbit = loupe.orbit.current, figure = base("detail"), {classes} = orbit.spec.items;
+        if (classes.length <= FEW_CLASSES) {
+            const truth = orbit.labels[row];
+            Object.assign(figure.layout.xaxis, {tickmode: "array", tickvals: classes,
+                ticktext: classes.map((name, k) => (k === truth ? `<b>▸${name}</b>` : name))});
+        }
+        return figure;
+    }
+
     function confusion(model, rows) {
         const orbit = loupe.orbit.current, figure = base("confusion");
         const shares = loupe.orbit.confusion(model, rows, orbit.spec.items.classes.length);
         let kept = shares.map((share, k) => [k, Math.max(...share)]).filter(([, top]) => top > 0);
-        if (shares.length > 20) kept = kept.sort((a, b) => b[1] - a[1]).slice(0, 12);
+        if (shares.length > FEW_CLASSES) kept = kept.sort((a, b) => b[1] - a[1]).slice(0, 12);
         else kept = shares.map((share, k) => [k, 0]);
         figure.data[0].x = Array.from(orbit.angles);
         figure.data[0].y = kept.map(([k]) => orbit.spec.items.classes[k]);
@@ -129,7 +141,7 @@ window.loupe = window.loupe || {};
     /** All classes when they are few; otherwise the strongest of each model, strongest first. */
     function barClasses(outputs) {
         const count = loupe.orbit.current.spec.items.classes.length;
-        if (count <= 20) return Array.from({length: count}, (_, k) => k);
+        if (count <= FEW_CLASSES) return Array.from({length: count}, (_, k) => k);
         const best = new Map();
         for (const {values, classes} of outputs) {
             Array.from(classes).forEach((k, i) =>
@@ -157,6 +169,6 @@ window.loupe = window.loupe || {};
         window.Plotly.relayout(gd, {"shapes[0].x0": angle, "shapes[0].x1": angle});
     }
 
-    loupe.draw = {aggregate, individual, projection, confusion, moveCursor, moveBars, lift,
+    loupe.draw = {aggregate, individual, projection, detail, confusion, moveCursor, moveBars, lift,
         markProjection, moveLine, graph};
 })(window.loupe);

@@ -8,7 +8,7 @@ window.loupe = window.loupe || {};
 
     /** Centre and radius of the polar disc in client pixels, from the drawn circle itself. */
     function disc(gd) {
-        const circle = gd.querySelector(".polarsublayer.plotbg path, .polarsublayer path");
+        const circle = gd.querySelector(".polarsublayer.plotbg path");
         if (!circle) return null;
         const box = circle.getBoundingClientRect();
         return {x: box.left + box.width / 2, y: box.top + box.height / 2, radius: box.width / 2};

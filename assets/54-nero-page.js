@@ -188,14 +188,20 @@ window.loupe = window.loupe || {};
         return loupe.draw.individual(row, band);
     }
 
+    function bars(ready, id) {
+        if (!ready || !loupe.orbit.current) return none();
+        later(() => live(now.angle));
+        return loupe.draw.detail(rowOf(id));
+    }
+
     /** Fetch the item's outputs and pixels, then show them at the current angle. */
     async function item(ready, id) {
         if (!ready || !loupe.orbit.current) return;
         const row = rowOf(id), {spec} = loupe.orbit.current, mine = (now.itemToken = {});
         try {
             const {outputs, imageUrl} = await loupe.orbit.item(row);
-            const source = imageUrl ? await loupe.image.pixels(imageUrl)
-                : await loupe.image.pixels(spec.items.atlas.url, loupe.image.cell(spec.items.atlas, row));
+            const source = imageUrl ? await loupe.raster.pixels(imageUrl)
+                : await loupe.raster.pixels(spec.items.atlas.url, loupe.raster.cell(spec.items.atlas, row));
             if (mine !== now.itemToken) return;
             Object.assign(now, {outputs, source, row, exact: null});
         } catch (error) {
@@ -232,7 +238,7 @@ window.loupe = window.loupe || {};
         if (gd) loupe.dial.paint(gd, angle, values.map(([model, v]) => [model.colour, v]));
         const whole = loupe.draw.graph(graph("aggregate"));
         if (whole) loupe.dial.paint(whole, angle, []);
-        loupe.image.draw(document.getElementById("nero-canvas"), now.source, angle);
+        loupe.raster.draw(document.getElementById("nero-canvas"), now.source, angle);
         loupe.draw.moveBars(graph("detail"), outputs);
         loupe.sprites.caption(now.row, angle, outputs);
     }
@@ -305,7 +311,7 @@ window.loupe = window.loupe || {};
 
     loupe.nero = {lift, now, control, graph, card, setProps, modelAt, mark, live, settle, thumbnails};
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
-        nero: {load, aggregate, placed, projection, individual, item, angle: showAngle,
+        nero: {load, aggregate, placed, projection, individual, bars, item, angle: showAngle,
             confusion, worst},
     });
 })(window.loupe);

@@ -11,7 +11,7 @@ window.loupe = window.loupe || {};
 
     /** A thumbnail as a styled element: a window onto the sprite. */
     function thumbnail(row, size_px) {
-        const {atlas} = current().spec.items, cell = loupe.image.cell(atlas, row);
+        const {atlas} = current().spec.items, cell = loupe.raster.cell(atlas, row);
         const scale = size_px / Math.max(cell.width, cell.height);
         const box = document.createElement("span");
         box.className = "nero-thumb";
@@ -60,20 +60,22 @@ window.loupe = window.loupe || {};
         const variances = loupe.orbit.colouring(focus, rows, "variance");
         const data = rows.map((row, i) => {
             const worst = loupe.orbit.worstElement(focus, row);
-            return {id: current().ids[row], row, label: className(current().labels[row]),
+            return {id: current().ids[row], key: String(current().ids[row]), row, label: className(current().labels[row]),
                 mean: round(means[i]), variance: round(variances[i]), angle: round(worst.angle),
                 called: className(worst.called)};
         }).sort((a, b) => a.mean - b.mean);
-        const number = {type: "rightAligned", cellClass: "is-number"};
+        const short = {valueFormatter: {function: "d3.format('.3f')(params.value)"}};
+        const number = (field, headerName, more) => ({field, headerName, flex: 1, minWidth: 62,
+            type: "rightAligned", ...more});
         const columns = [
-            {field: "row", headerName: "", cellRenderer: "NeroThumb", width: 48, sortable: false},
-            {field: "id", headerName: "Item", width: 70, ...number},
-            {field: "label", headerName: "Truth", minWidth: 70, flex: 1},
-            {field: "mean", headerName: "Mean", width: 84, ...number},
-            {field: "variance", headerName: "Variance", width: 96, ...number},
-            {field: "angle", headerName: "Worst at", width: 92, ...number,
-                valueFormatter: {function: "params.value + '°'"}},
-            {field: "called", headerName: "Called", minWidth: 70, flex: 1}];
+            {field: "row", headerName: "", cellRenderer: "NeroThumb", width: 44, sortable: false,
+                resizable: false},
+            number("id", "Item"),
+            {field: "label", headerName: "Truth", minWidth: 64, flex: 1},
+            number("mean", "Mean", short),
+            number("variance", "Variance", {...short, minWidth: 76}),
+            number("angle", "Worst at", {minWidth: 76, valueFormatter: {function: "params.value + '°'"}}),
+            {field: "called", headerName: "Called", minWidth: 64, flex: 1}];
         return [columns, data];
     }
 
@@ -99,9 +101,9 @@ window.loupe = window.loupe || {};
     async function dataUrl(row) {
         const {atlas} = current().spec.items, key = `${atlas.url}#${row}`;
         if (!urls.has(key)) {
-            const pixels = await loupe.image.pixels(atlas.url, loupe.image.cell(atlas, row));
+            const pixels = await loupe.raster.pixels(atlas.url, loupe.raster.cell(atlas, row));
             const canvas = document.createElement("canvas");
-            loupe.image.draw(canvas, pixels, 0);
+            loupe.raster.draw(canvas, pixels, 0);
             urls.set(key, canvas.toDataURL());
         }
         return urls.get(key);

@@ -116,6 +116,9 @@ window.loupe = window.loupe || {};
             document.getElementById("nero-find").click());
     }
 
+    document.addEventListener("loupe:retry", ({detail}) => {
+        if (detail.cardId.startsWith("nero-")) nero().setProps("nero-again", {data: Date.now()});
+    });
     if (loupe.keys) registerKeys();
     if (loupe.theme) loupe.theme.onChange(() => {
         if (!here()) return;

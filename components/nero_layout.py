@@ -6,7 +6,7 @@ Nothing here knows a task by name; what differs comes in as values (models, clas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
@@ -19,6 +19,7 @@ from components.icons import icon
 from components.method_card import named
 from components.plot_card import plot_card
 from components.state import Values, control
+from components.table_drawer import THEME
 
 PAGE: Final = "nero"
 AGGREGATE, PROJECTION, INDIVIDUAL = "nero-aggregate", "nero-projection", "nero-individual"
@@ -27,7 +28,7 @@ WORST, SIMILAR = "nero-worst", "nero-similar"
 Options = Sequence[Mapping[str, str]]
 ORBITS: Final[Options] = (
     {"value": "rotation", "label": "Rotation"},
-    {"value": "control", "label": "Rotation, and resampling alone"},
+    {"value": "control", "label": "… and resampling alone"},
 )
 
 
@@ -37,7 +38,8 @@ def graph_of(card: str) -> str:
 
 
 def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> Component:
-    """What is compared on what: these settings recompute."""
+    """What is compared on what. The map, the confusions and the table follow the model in focus."""
+    chosen = cast(list[str], values["models"])
     return html.Div(
         [
             dmc.Select(
@@ -46,7 +48,7 @@ def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> 
                 data=list(tasks),
                 value=values["task"],
                 allowDeselect=False,
-                w=190,
+                w=160,
             ),
             dmc.MultiSelect(
                 id=control(PAGE, "models"),
@@ -57,12 +59,20 @@ def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> 
                 hidePickedOptions=True,
             ),
             dmc.Select(
+                id=control(PAGE, "focus"),
+                label="Model in focus",
+                data=[m for m in models if m["value"] in chosen],
+                value=values["focus"],
+                allowDeselect=False,
+                w=170,
+            ),
+            dmc.Select(
                 id=control(PAGE, "step"),
                 label="Angle step",
                 data=list(steps),
                 value=values["step"],
                 allowDeselect=False,
-                w=150,
+                w=124,
             ),
             dmc.Select(
                 id=control(PAGE, "orbit"),
@@ -70,7 +80,7 @@ def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> 
                 data=list(ORBITS),
                 value=values["orbit"],
                 allowDeselect=False,
-                w=230,
+                w=160,
             ),
         ],
         className="nero-toolbar",
@@ -119,7 +129,7 @@ def _graph(card: str, *, lasso: bool = False) -> Component:
 def overview(values: Values, subsets: Options) -> Component:
     """Aggregate plot with the subset that everything below follows."""
     controls = [
-        _select("subset", values["subset"], subsets, "Items shown", 150),
+        _select("subset", values["subset"], subsets, "Items shown", 132),
         _segments(
             "metric",
             values["metric"],
@@ -142,7 +152,7 @@ def overview(values: Values, subsets: Options) -> Component:
     )
 
 
-def scatter(values: Values, methods_offered: Options, focus: Options) -> Component:
+def scatter(values: Values, methods_offered: Options) -> Component:
     """DR plot with its stepper through the items in the order of their colour."""
     controls = [
         _select("method", values["method"], methods_offered, "Reduction", 104),
@@ -152,7 +162,6 @@ def scatter(values: Values, methods_offered: Options, focus: Options) -> Compone
             [("mean", "Mean"), ("variance", "Variance")],
             "Colour of the dots",
         ),
-        _select("focus", values["focus"], focus, "Model of this plot", 140),
     ]
     return plot_card(
         PROJECTION,
@@ -217,7 +226,7 @@ def single(values: Values) -> Component:
     return plot_card(
         INDIVIDUAL,
         "Individual",
-        "How sure is each model of the truth along this item's orbit?",
+        "How sure of the truth is each model at every angle?",
         html.Div(dial, className="nero-fill"),
         table=INDIVIDUAL,
         method=methods.INDIVIDUAL,
@@ -290,19 +299,16 @@ def worst() -> Component:
         columnDefs=[],
         rowData=[],
         className="nero-items loupe-grid",
-        columnSize="responsiveSizeToFit",
         dashGridOptions={
+            "theme": {"function": THEME},
             "rowHeight": 34,
-            "headerHeight": 30,
             "rowSelection": {
                 "mode": "singleRow",
                 "checkboxes": False,
                 "enableClickSelection": True,
             },
-            "suppressCellFocus": False,
-            "theme": "legacy",
         },
-        getRowId="String(params.data.id)",
+        getRowId="params.data.key",
     )
     return plot_card(
         WORST,

@@ -59,7 +59,7 @@ INPUT: Final = MethodCard(
 DETAIL: Final = MethodCard(
     shows="The probability of every class at the chosen angle, for each model.",
     cannot_show="Calibration: a probability of 0.9 need not mean nine right answers in ten.",
-    how_to_read="Groups are classes, colours are models; the true class is marked with ◂.",
+    how_to_read="Groups are classes, colours are models; the true class is marked with ▸.",
     equation="p(k | φ(g, x))",
     source=SOURCE,
 )

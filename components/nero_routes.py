@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from backend import datasets
 from backend.errors import BadRequest, NotFound
-from backend.nero import tasks
 from backend.nero.requests import at_params
 from backend.nero.result import OrbitResult
+from backend.protocols import JSON, Arrays
 from backend.wire import pack
 from components.nero_spec import image_url
 from components.runtime import services
@@ -73,9 +74,7 @@ def similar() -> Response:
     return _binary(arrays, {"row": row}, is_final=True)
 
 
-def _binary(
-    arrays: dict[str, NDArray[np.generic]], meta: dict[str, object], *, is_final: bool
-) -> Response:
+def _binary(arrays: Arrays, meta: Mapping[str, JSON], *, is_final: bool) -> Response:
     answer = Response(pack(arrays, meta), mimetype="application/octet-stream")
     answer.headers["Cache-Control"] = "private, max-age=86400" if is_final else "no-store"
     return answer

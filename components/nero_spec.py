@@ -6,6 +6,7 @@ A spec is a few kB of JSON; the arrays it names are fetched from ``/_data`` by k
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final, Protocol
 
@@ -24,19 +25,22 @@ from components.runtime import services
 TELLING_ANGLE_DEG: Final = 170.0  # a turned 6 reads as a 9 here
 TELLING_CLASS: Final = "6"
 STEPS_DEG: Final = tuple(step for step in range(1, 91) if 360 % step == 0)
-METHODS: Final = {"pca": "PCA", "ica": "ICA", "isomap": "Isomap", "tsne": "t-SNE", "umap": "UMAP"}
+PROJECTION_SEED: Final = 0
 NO_POINTS: Final = np.empty((0, 2), dtype=np.float32)
 
 
 class Request(Protocol):
     """Anything that can be computed as a job."""
 
-    def job(self) -> JobRequest: ...
+    def job(self, view: str = "") -> JobRequest: ...
 
 
-def obtain(request: Request) -> dict[str, str | None]:
-    """``{"result": key, "job": id}``; no job where the result lies in the store already."""
-    job = request.job()
+def obtain(request: Request, view: str) -> dict[str, str | None]:
+    """``{"result": key, "job": id}``; no job where the result lies in the store already.
+
+    A newer request of the same ``view`` cancels an older one that nobody else waits for.
+    """
+    job = request.job(view)
     if services().store.has(job.key):
         return {"result": job.key, "job": None}
     return {"result": job.key, "job": services().jobs.submit(job)}
@@ -58,6 +62,12 @@ def task_options() -> list[dict[str, str]]:
     ]
 
 
+def ordered_models(task: str) -> list[str]:
+    """Keys of the models for a task: those it compares first, then the others."""
+    first = [key for key in tasks.find(task).compare if key in catalog.models_for(task)]
+    return [*first, *(key for key in catalog.models_for(task) if key not in first)]
+
+
 def step_options(steps_deg: Sequence[int]) -> list[dict[str, str]]:
     return [{"value": str(s), "label": f"{s}° · {360 // s} angles"} for s in steps_deg]
 
@@ -72,14 +82,17 @@ def subset_options(items: ItemSet) -> list[dict[str, str]]:
 
 
 def comparison(
-    task: str, models: Sequence[str], *, step_deg: int, with_control: bool
+    task: str, models: Sequence[str], *, step_deg: int, with_control: bool, visit: str
 ) -> dict[str, Any]:
     """The spec of one comparison: items, models with their results or jobs, empty figures."""
     items = datasets.load(tasks.find(task).item_set)
     if not models:
         return {"task": task, "models": [], "message": "No model is chosen.", "hint": CHOOSE}
     try:
-        rows = [_model(task, key, i, step_deg, with_control) for i, key in enumerate(models)]
+        rows = [
+            _model(OrbitRequest(task, key, step_deg), i, with_control, visit)
+            for i, key in enumerate(models)
+        ]
     except BackendError as error:
         return {"task": task, "models": [], "message": error.message, "hint": error.hint}
     return {
@@ -93,19 +106,18 @@ def comparison(
 CHOOSE: Final = "Choose one to six models above; the first two stand for the source's comparison."
 
 
-def _model(task: str, key: str, index: int, step_deg: int, with_control: bool) -> dict[str, Any]:
-    card = catalog.card(key)
-    look = figures.ModelCurve(key, card.title, index)
-    request = OrbitRequest(task, key, step_deg)
-    undone = OrbitRequest(task, key, step_deg, control=True)
+def _model(request: OrbitRequest, index: int, with_control: bool, visit: str) -> dict[str, Any]:
+    card = catalog.card(request.model)
+    undone = replace(request, control=True)
+    view = f"nero-{card.key}@{visit}"
     return {
-        "key": key,
+        "key": card.key,
         "title": card.title,
         "index": index,
-        "colour": look.colour,
+        "colour": figures.ModelCurve(card.key, card.title, index).colour,
         "fingerprint": card.fingerprint,
-        **obtain(request),
-        "control": obtain(undone) if with_control else None,
+        **obtain(request, view),
+        "control": obtain(undone, f"{view}-control") if with_control else None,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import uuid4
 
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, dcc, html
 from dash import register_page as register_dash_page
@@ -15,11 +16,12 @@ from dash import register_page as register_dash_page
 from backend import catalog, datasets
 from backend.errors import BackendError
 from backend.nero import tasks
+from backend.nero.projections import TITLES
 from backend.nero.requests import ProjectionRequest
 from components import nero_layout as parts
-from components import nero_spec
+from components import nero_spec, nero_tables
 from components.nero_layout import PAGE, graph_of
-from components.nero_spec import METHODS, STEPS_DEG
+from components.nero_spec import PROJECTION_SEED, STEPS_DEG
 from components.selection import SELECTION, announce
 from components.state import (
     Choice,
@@ -46,25 +48,26 @@ register_dash_page(
 )
 
 ORBITS, READY, PLACES, PLACED = "nero-orbits", "nero-ready", "nero-places", "nero-placed"
+VISIT, AGAIN = "nero-visit", "nero-again"  # this opening of the page; a press of Retry
 DEFAULT_TASK: Final = "digits"
-PROJECTION_SEED: Final = 0
 
 
 def schema(task: str) -> Schema:
     """What a link to this page can say, for one task."""
     items = datasets.load(tasks.find(task).item_set)
-    models = list(catalog.models_for(task))
+    models = nero_spec.ordered_models(task)
+    compare = [key for key in tasks.find(task).compare if key in models] or models[:1]
     subsets = ["all", "selection", *(f"class:{k}" for k in sorted(set(items.labels.tolist())))]
     return {
         "task": Choice(DEFAULT_TASK, tasks.names()),
-        "models": Many(models[:2], models, least=1, most=6),
+        "models": Many(compare, models, least=1, most=6),
         "step": Choice("5", [str(step) for step in STEPS_DEG]),
         "orbit": Choice("rotation", [option["value"] for option in parts.ORBITS]),
         "subset": Choice("all", subsets),
         "metric": Choice("accuracy", ["accuracy", "confidence"]),
-        "method": Choice("pca", list(METHODS)),
+        "method": Choice("pca", list(TITLES)),
         "colour": Choice("mean", ["mean", "variance"]),
-        "focus": Choice(models[0] if models else "", models),
+        "focus": Choice(compare[0], models),
         "item": Whole(nero_spec.telling_item(items), 0, 2**53),
         "angle": Number(nero_spec.TELLING_ANGLE_DEG, 0, 360),
     }
@@ -81,7 +84,9 @@ def layout(**query: str) -> html.Div:
     if values["item"] not in items.ids:
         notices.append(f"item={values['item']} is not in {items.title}; another one is shown.")
         values["item"] = shape["item"].default
-    models = [{"value": k, "label": c.title} for k, c in catalog.models_for(known).items()]
+    models = [
+        {"value": key, "label": catalog.card(key).title} for key in nero_spec.ordered_models(known)
+    ]
     head = html.Header(
         [
             html.Div(
@@ -104,7 +109,7 @@ def layout(**query: str) -> html.Div:
     views = html.Div(
         [
             parts.overview(values, nero_spec.subset_options(items)),
-            parts.scatter(values, [{"value": m, "label": t} for m, t in METHODS.items()], models),
+            parts.scatter(values, [{"value": m, "label": t} for m, t in TITLES.items()]),
             parts.single(values),
             html.Div([parts.image(values), parts.bars()], className="nero-pair"),
             parts.confusions(),
@@ -121,7 +126,8 @@ def layout(**query: str) -> html.Div:
 
 def _stores(shape: Schema, notices: Sequence[str]) -> list[Any]:
     """Small JSON only: keys, ids and versions; never an array."""
-    made = [dcc.Store(id=name) for name in (ORBITS, READY, PLACES, PLACED, announce(PAGE))]
+    made = [dcc.Store(id=name) for name in (ORBITS, READY, PLACES, PLACED, AGAIN, announce(PAGE))]
+    made.append(dcc.Store(id=VISIT, data=uuid4().hex))
     return [stores(PAGE, shape, notices), *made]
 
 
@@ -130,6 +136,7 @@ def _now(key: str) -> Input:
 
 
 register_page_state(PAGE)
+nero_tables.register()
 
 
 def _clientside(function: str, *wiring: Any, namespace: str = "nero", **options: Any) -> None:
@@ -164,6 +171,7 @@ _clientside(
     SELECTED,
     _now("subset"),
 )
+_clientside("bars", Output(graph_of(parts.DETAIL), "figure"), LOADED, _now("item"))
 _clientside("item", LOADED, _now("item"))
 _clientside("angle", LOADED, _now("angle"))
 _clientside(
@@ -211,13 +219,18 @@ _clientside("openTask", _now("task"), State(ORBITS, "data"), namespace="nero_ges
     _now("models"),
     _now("step"),
     _now("orbit"),
+    Input(AGAIN, "data"),
     State(control(PAGE, "task"), "value"),
+    State(VISIT, "data"),
 )
 def show_orbits(
-    models: list[str], step: str, orbit: str, task: str
+    models: list[str], step: str, orbit: str, _again: object, task: str, visit: str
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """Which orbit results the page needs: keys, jobs for the missing ones, empty figures."""
-    spec = nero_spec.comparison(task, models, step_deg=int(step), with_control=orbit == "control")
+    with_control = orbit == "control"
+    spec = nero_spec.comparison(
+        task, models, step_deg=int(step), with_control=with_control, visit=visit
+    )
     return spec, [{"value": m["key"], "label": m["title"]} for m in spec["models"]]
 
 
@@ -230,6 +243,7 @@ def show_orbits(
     State(control(PAGE, "step"), "value"),
     State(control(PAGE, "task"), "value"),
     State(SELECTION, "data"),
+    State(VISIT, "data"),
 )
 def show_places(
     ready: Mapping[str, Any] | None,
@@ -239,6 +253,7 @@ def show_places(
     step: str,
     task: str,
     selection: Mapping[str, Any],
+    visit: str,
 ) -> dict[str, Any] | None:
     """Where the map's dots lie: the key of the projection, and its job where it is missing."""
     if not ready:
@@ -246,10 +261,10 @@ def show_places(
     try:
         rows = nero_spec.projection_subset(task, subset, selection)
         request = ProjectionRequest(task, focus, int(step), rows, method, PROJECTION_SEED)
-        found = nero_spec.obtain(request)
+        found = nero_spec.obtain(request, f"nero-map@{visit}")
     except BackendError as error:
         return {"message": error.message, "hint": error.hint}
-    return {**found, "name": METHODS[method], "seed": PROJECTION_SEED}
+    return {**found, "name": TITLES[method], "seed": PROJECTION_SEED}
 
 
 __all__ = ["Values", "layout"]

@@ -68,6 +68,11 @@ class Task(Protocol):
         ...
 
     @property
+    def compare(self) -> tuple[str, ...]:
+        """Keys of the models a view opens with, in the order of their colours."""
+        ...
+
+    @property
     def metrics(self) -> dict[str, Metric]: ...
 
     def act_input(
@@ -91,6 +96,7 @@ class Classification:
 
     name: str
     item_set: str
+    compare: tuple[str, ...] = ()
     kind: Kind = "invariant"
 
     @property
@@ -129,7 +135,12 @@ def _turned(elements: I64, angles_deg: NDArray[np.float64], side: int, control: 
 
 
 TASKS: Final[dict[str, Task]] = {
-    name: Classification(name, item_set=name) for name in ("digits", "fashion", "photos")
+    task.name: task
+    for task in (
+        Classification("digits", "digits", compare=("digits-plain", "digits-rotated")),
+        Classification("fashion", "fashion", compare=("fashion-plain", "fashion-rotated")),
+        Classification("photos", "photos", compare=("imagenet-lite0",)),
+    )
 }
 
 

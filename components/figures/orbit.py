@@ -274,7 +274,7 @@ def _ring(curve: ModelCurve) -> go.Scatterpolar:
 def _polar_layout(view: str) -> dict[str, object]:
     return {
         "uirevision": view,
-        "margin": {"l": 34, "r": 34, "t": 26, "b": 26},
+        "margin": {"l": 30, "r": 30, "t": 22, "b": 22},
         "showlegend": False,
         "dragmode": False,
         "polar": {
