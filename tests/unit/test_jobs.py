@@ -152,8 +152,8 @@ def test_newest_request_of_a_view_wins(jobs: LocalJobs, gate: Gate) -> None:
     running(jobs, newest)
     back = jobs.submit(gate.request(1, "orbit@a"))  # the first one again: a new run, not the old
     assert back != old
-    gate.open()
     assert ended(jobs, newest).state is JobState.CANCELLED
+    gate.open()
     assert ended(jobs, back).state is JobState.DONE
 
 
