@@ -4,22 +4,19 @@ numpy out.
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
 import numpy as np
 import torch
-from torch import Tensor, fx, nn
-from torch.fx.proxy import TraceError
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor, nn
 
 from backend.devices import has_fast_bf16
 from backend.errors import BadRequest, DeviceFull
+from backend.folding import prepared
 from backend.protocols import F32, I64
 from models.cards import ModelCard
 
@@ -76,7 +73,7 @@ class TorchBackend:
         self._fitting = self.preferred_batch
         self._lock = threading.Lock()
         self._module = module.eval().to(device)
-        self._network = prepared(self._module)
+        self._network, self._layout = prepared(self._module)
 
     def predict(self, batch: F32) -> F32:
         """Class probabilities ``(b, k)``, rows sum to 1, for images ``(b, c, h, w)`` in [0, 1].
@@ -156,7 +153,7 @@ class TorchBackend:
             torch.inference_mode(),
             torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.uses_bf16),
         ):
-            moved = piece.to(self.device).to(memory_format=torch.channels_last)
+            moved = piece.to(self.device).to(memory_format=self._layout)
             probabilities = torch.softmax(self._network(moved).float(), dim=1)
         with self._lock:
             self.calls.batches += 1
@@ -186,45 +183,6 @@ class TorchBackend:
         # NaN fails both comparisons, so this tests for finite values too.
         if batch.size and not (batch.min() >= -RANGE_SLACK and batch.max() <= 1 + RANGE_SLACK):
             raise BadRequest("Pixel values are not all from 0 to 1.", wanted)
-
-
-def prepared(module: nn.Module) -> nn.Module:
-    """A copy for inference: batch norm folded into the convolution before it, weights
-    channels-last.
-    """
-    network = copy.deepcopy(module).eval()
-    # A network that branches on its values cannot be folded; it still runs as it is.
-    with suppress(TraceError):
-        network = folded(network)
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return network.requires_grad_(False)
-
-
-def folded(network: nn.Module) -> fx.GraphModule:
-    """The network with every batch norm that follows a convolution multiplied into its weights.
-
-    Raises:
-        TraceError: its path depends on its values, so there is no one graph to change.
-    """
-    traced = fx.symbolic_trace(network)
-    parts = dict(traced.named_modules())
-    calls = Counter(str(node.target) for node in traced.graph.nodes if node.op == "call_module")
-    for node in list(traced.graph.nodes):
-        source = node.args[0] if node.op == "call_module" and node.args else None
-        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) > 1:
-            continue
-        norm, conv = parts[str(node.target)], parts[str(source.target)]
-        if calls[str(source.target)] > 1:  # weights used twice would be changed for both uses
-            continue
-        if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
-            traced.set_submodule(str(source.target), fuse_conv_bn_eval(conv, norm))
-            node.replace_all_uses_with(source)
-            traced.graph.erase_node(node)
-    traced.delete_all_unused_submodules()
-    traced.recompile()
-    return traced
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

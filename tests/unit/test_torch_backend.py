@@ -12,8 +12,9 @@ from torch import nn
 
 from backend import catalog, devices
 from backend.errors import BadRequest, DeviceFull, NotFound
+from backend.folding import prepared
 from backend.protocols import ModelBackend, SupportsGradients
-from backend.torch_backend import TorchBackend, is_out_of_memory, prepared
+from backend.torch_backend import TorchBackend, is_out_of_memory
 from models.digit_cnn import DigitCNN
 from models.p4_cnn import P4CNN
 from tests.fakes import card
@@ -61,10 +62,39 @@ def test_probabilities_are_one_softmax_of_the_logits(kind):
 def test_norms_are_folded_and_the_original_is_left_alone():
     network = trained()
     before = copy.deepcopy(network.state_dict())
-    folded = prepared(network)
+    folded, layout = prepared(network)
+    assert layout == torch.channels_last
     assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
     assert any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_filters_built_from_weights_are_built_once():
+    network = trained(P4CNN)
+    folded, _ = prepared(network)
+    called = [str(node.target) for node in folded.graph.nodes if node.op == "call_function"]
+    assert not any("rot90" in name or "stack" in name or "roll" in name for name in called)
+    batch = torch.from_numpy(images(3))
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(batch), network(batch), atol=1e-5, rtol=1e-5)
+
+
+def test_a_convolution_with_two_readers_keeps_its_norm():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+            self.norm.running_var.fill_(3.0)
+
+        def forward(self, x):
+            y = self.conv(x)
+            return (self.norm(y) + y).flatten(1)[:, :10]
+
+    network = Shared().eval()
+    folded, _ = prepared(network)
+    batch = torch.from_numpy(images(2))
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(batch), network(batch))
 
 
 def test_a_network_that_branches_on_values_runs_unfolded():
