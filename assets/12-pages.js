@@ -58,6 +58,11 @@ window.dash_clientside = window.dash_clientside || {};
 
   window.dash_clientside.loupe_jobs = { page: jobsPage };
 
+  window.dashAgGridFunctions = Object.assign(window.dashAgGridFunctions || {}, {
+    loupeDuration: (seconds) => window.loupe.dom.duration(seconds),
+    loupeMoment: (seconds) => window.loupe.dom.moment(seconds),
+  });
+
   // ---- cells of the table
 
   const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
@@ -126,6 +131,7 @@ window.dash_clientside = window.dash_clientside || {};
     show(window.loupe.jobs.list());
     const end = window.loupe.jobs.onList(show);
     const recent = window.loupe.state.recent().filter((entry) => /^\/[^/]/.test(entry.url)).slice(0, 5);
+    document.getElementById("home-yours").toggleAttribute("data-empty", !recent.length);
     fill("home-recent", recent.map(linkRow), "Views that you open are listed here, as you left them.");
     stop = () => { end(); stop = () => {}; };
     return window.dash_clientside.no_update;

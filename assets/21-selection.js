@@ -104,19 +104,19 @@ window.dash_clientside = window.dash_clientside || {};
 
   function rowPart(row) {
     const { el, iconButton } = window.loupe.dom;
-    const combine = (how, label, icon) => {
-      const button = iconButton(icon, label, () => set({ items: row.items, ids: how(current.ids, row.ids) }));
-      button.disabled = !current.ids.length || current.items !== row.items;
-      return button;
-    };
+    const combine = (how, word, label) => el("button", {
+      type: "button", class: "lp-btn lp-btn-sm lp-btn-quiet", title: label, "aria-label": label,
+      disabled: !current.ids.length || current.items !== row.items,
+      onclick: () => set({ items: row.items, ids: how(current.ids, row.ids) }),
+    }, word);
     return el("div", { class: "lp-row" },
       el("span", { class: "lp-row-text" },
         el("div", { class: "lp-clip", title: row.name }, row.name),
         el("div", { class: "lp-muted lp-small" }, `${row.ids.length} of ${row.items}`)),
       el("button", { type: "button", class: "lp-btn lp-btn-sm", onclick: () => set(row) }, "Select"),
-      combine(union, `Or: add “${row.name}” to the selection`, "layers-union"),
-      combine(intersect, `And: keep only what is also in “${row.name}”`, "layers-intersect"),
-      combine(minus, `Not: take “${row.name}” out of the selection`, "layers-subtract"),
+      combine(intersect, "and", `And: keep only what is also in “${row.name}”`),
+      combine(union, "or", `Or: add “${row.name}” to the selection`),
+      combine(minus, "not", `Not: take “${row.name}” out of the selection`),
       iconButton("trash", `Remove “${row.name}” from the shelf`,
         () => store(shelf.filter((other) => other !== row))));
   }

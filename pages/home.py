@@ -54,6 +54,7 @@ def layout(**_query: str) -> html.Div:
                         "Where you were", html.Div(id="home-recent", className="lp-card lp-list")
                     ),
                 ],
+                id="home-yours",
                 className="lp-halves",
             ),
             _models(),

@@ -75,7 +75,6 @@ def _grid() -> dag.AgGrid:
         columnDefs=_columns(),
         rowData=[],
         getRowId="params.data.id",
-        columnSize="responsiveSizeToFit",
         defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True},
         dashGridOptions={
             "theme": {"function": THEME},
@@ -92,20 +91,27 @@ def _grid() -> dag.AgGrid:
 def _columns() -> list[dict[str, Any]]:
     text: dict[str, Any] = {"filter": "agTextColumnFilter"}
     return [
-        {"field": "state", "headerName": "State", "width": 132, "minWidth": 120}
+        {"field": "state", "headerName": "State", "width": 124, "minWidth": 116}
         | text
         | {"cellRenderer": "LoupeJobState"},
-        {"field": "title", "headerName": "Job", "flex": 3, "minWidth": 220, "tooltipField": "title"}
+        {"field": "title", "headerName": "Job", "flex": 3, "minWidth": 160, "tooltipField": "title"}
         | text,
         {"field": "fraction", "headerName": "Progress", "flex": 1, "minWidth": 130}
         | {"cellRenderer": "LoupeJobProgress"},
-        {"field": "elapsed_s", "headerName": "Took", "width": 104, "type": "rightAligned"}
-        | {"valueFormatter": {"function": "loupe.dom.duration(params.value)"}},
-        {"field": "left_s", "headerName": "Left", "width": 104, "type": "rightAligned"}
-        | {"valueFormatter": {"function": "loupe.dom.duration(params.value)"}},
+        {"field": "elapsed_s", "headerName": "Took", "width": 96, "type": "rightAligned"}
+        | {"valueFormatter": {"function": "loupeDuration(params.value)"}},
+        {"field": "left_s", "headerName": "Left", "width": 96, "type": "rightAligned"}
+        | {"valueFormatter": {"function": "loupeDuration(params.value)"}},
         {"field": "submitted_at", "headerName": "Submitted", "width": 128, "sort": "desc"}
-        | {"valueFormatter": {"function": "loupe.dom.moment(params.value)"}},
-        {"colId": "actions", "headerName": "", "width": 112, "minWidth": 112, "sortable": False}
+        | {"valueFormatter": {"function": "loupeMoment(params.value)"}},
+        {
+            "colId": "actions",
+            "headerName": "",
+            "width": 76,
+            "minWidth": 76,
+            "maxWidth": 76,
+            "sortable": False,
+        }
         | {"cellRenderer": "LoupeJobActions", "resizable": False, "pinned": "right"},
     ]
 
