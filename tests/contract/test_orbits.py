@@ -171,3 +171,12 @@ def test_agrees_with_the_rotation_the_models_were_trained_with():
     for i, angle in enumerate((35.0, 170.0)):
         expected = rotate(pixels, torch.tensor([angle]))[:, 0].numpy()
         assert np.abs(out[:, i] - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (15, 3)])
+def test_few_images_are_turned_by_the_same_sums_as_many(size, channels):
+    images, _ = noise_images(1, size, channels)
+    angles = (0.0, 12.5, 95.0, 200.0)
+    few = resample.rotator(angles, size).apply(images.transpose(0, 3, 1, 2))
+    many = resample.rotator((*angles, 77.0, 301.0), size).apply(images.transpose(0, 3, 1, 2))
+    assert np.array_equal(few, many[:, :4])

@@ -1,4 +1,4 @@
-"""What the shipped weights show along the orbit, as measured orderings; and that memory stays flat."""
+"""What the shipped weights show along the orbit, as measured orderings; and flat memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TENTH = np.arange(0, 500, 10)
 
 @pytest.fixture(scope="module")
 def found():
-    """Shipped results where they fit the shipped weights; else five of each digit, computed here."""
+    """Shipped results where they fit the weights; else five of each digit, computed here."""
     shipped = nero_report.shipped("digits")
     models = ("digits-plain", "digits-rotated", "digits-p4")
     return {key: shipped.get(key) or evaluate(key, "digits", ORBIT, TENTH) for key in models}
