@@ -10,12 +10,12 @@ import numpy as np
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from backend import catalog
 from backend.datasets import BundledInfo, load
 from backend.media import MediaStore
 from backend.protocols import U8
 from backend.small_cache import SmallCache
 from components.icons import icon
-from models.cards import ModelCard
 
 SHEET_PX = 44
 SHEET_COUNT = 10
@@ -33,8 +33,9 @@ def view_card(page: Mapping[str, Any]) -> dcc.Link:
     )
 
 
-def model_card(card: ModelCard) -> html.Article:
-    """One model: what it is, how well it does upright and over the orbit, which weights."""
+def model_card(key: str) -> html.Article:
+    """One model of the catalog: what it is, how well it does upright and over the orbit, which weights."""
+    card = catalog.card(key)
     metrics = card.metrics
     size = f"{card.input.width} × {card.input.height}"
     facts = [card.architecture, f"{_count(metrics.get('parameters'))} parameters", size]

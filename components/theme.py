@@ -98,10 +98,8 @@ def translucent(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def template(scheme: Scheme) -> dict[str, Any]:
-    """Plotly layout template of one scheme: transparent paper, our font, quiet grid."""
-    tone = SCHEMES[scheme]
-    axis = {
+def _axis(tone: Surface) -> dict[str, Any]:
+    return {
         "gridcolor": tone.grid,
         "linecolor": tone.line,
         "zerolinecolor": tone.line,
@@ -110,6 +108,12 @@ def template(scheme: Scheme) -> dict[str, Any]:
         "title": {"font": {"color": tone.muted, "size": 12}},
         "automargin": True,
     }
+
+
+def template(scheme: Scheme) -> dict[str, Any]:
+    """Plotly layout template of one scheme: transparent paper, our font, quiet grid."""
+    tone = SCHEMES[scheme]
+    axis = _axis(tone)
     round_axis = {key: value for key, value in axis.items() if key not in _NOT_POLAR}
     return {
         "layout": {

@@ -112,7 +112,7 @@ def _other_views() -> list[html.Section]:
 
 
 def _models() -> html.Section:
-    tiles = [cards.model_card(card) for card in catalog.models().values()]
+    tiles = [cards.model_card(key) for key in catalog.models()]
     note = "Accuracy measured here, on the bundled evaluation sets."
     return cards.section("Models", html.Div(tiles, className="lp-tiles"), note)
 
