@@ -34,7 +34,7 @@ def view_card(page: Mapping[str, Any]) -> dcc.Link:
 
 
 def model_card(key: str) -> html.Article:
-    """One model of the catalog: what it is, how well it does upright and over the orbit, which weights."""
+    """One model: what it is, how well it does upright and over the orbit, which weights."""
     card = catalog.card(key)
     metrics = card.metrics
     size = f"{card.input.width} × {card.input.height}"
