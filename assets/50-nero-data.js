@@ -154,11 +154,34 @@ window.loupe = window.loupe || {};
             values: arrays[`outputs_${i}`].data, classes: arrays[`class_ids_${i}`].data}));
     }
 
+    /** For one row: by how many elements `twice` (a curve, written twice) must move to match best,
+     *  and the root mean square that remains. Equal matches take the smallest shift. */
+    function bestShift(values, start, twice) {
+        const {e} = orbit;
+        let best = -Infinity, shift = 0, square = 0;
+        for (let s = 0; s < e; s++) {
+            let match = 0;
+            for (let g = 0; g < e; g++) match += values[start + g] * twice[g - s + e];
+            if (match > best + 1e-9 * e) { best = match; shift = s; }
+        }
+        for (let g = 0; g < e; g++) square += (values[start + g] - twice[g - shift + e]) ** 2;
+        return {shift, distance: Math.sqrt(square / e)};
+    }
+
+    /** The rows whose orbit, turned by the best angle, is nearest to that of `row`: the answer of
+     *  OrbitResult.similar, without a request. Large sets give way to the page now and then. */
     async function similar(model, row, count) {
-        const url = `/_nero/similar?key=${model.result}&row=${row}&count=${count}`;
-        const {arrays} = await wire().fetch(url);
-        return Array.from(arrays.rows.data, (other, i) => ({row: Number(other),
-            shift_deg: Number(arrays.shift_deg.data[i]), distance: arrays.distances.data[i]}));
+        const wanted = slice(model.metric, row), twice = Float64Array.from([...wanted, ...wanted]);
+        const found = [], {n, e} = orbit, mine = orbit;
+        for (let other = 0; other < n; other++) {
+            if (other % 2000 === 1999) await new Promise((resolve) => setTimeout(resolve));
+            if (mine !== orbit) return [];
+            const {shift, distance} = bestShift(model.metric, other * e, twice);
+            if (other !== row && Number.isFinite(distance)) {
+                found.push({row: other, shift_deg: shift * 360 / e, distance});
+            }
+        }
+        return found.sort((a, b) => a.distance - b.distance).slice(0, count);
     }
 
     loupe.orbit = {load, rowsOf, rowsOfIds, spread, aggregate, colouring, ordered, confusion,

@@ -137,7 +137,7 @@ window.loupe = window.loupe || {};
                 return none();
             }
         }
-        const {arrays} = await loupe.wire.fetch(`/_data/${answer.result}`);
+        const {arrays} = await loupe.wire.fetch(`/_data/${answer.result}?u16=xy`);
         if (token !== now.token) return none();
         now.placed = {xy: arrays.xy.data, rows: Array.from(arrays.rows.data, Number),
             trust: arrays.trustworthiness.data[0], ...answer};

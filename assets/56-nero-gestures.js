@@ -1,5 +1,5 @@
 /* NERO: what hands do. Drag the dial or the image, click and lasso the map, step through items,
- * search for similar orbits, keys. Every gesture ends in a control's value or in a selection. */
+ * gather similar orbits, keys. Every gesture ends in a control's value or in a selection. */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
@@ -83,19 +83,32 @@ window.loupe = window.loupe || {};
     };
     const open = (rows) => { if (rows && rows.length) chooseRow(rows[0].row); };
 
-    async function similar(clicks, focus) {
-        if (!clicks || !here()) return;
-        const model = nero().modelAt(focus), card = nero().card("similar");
-        loupe.card.setState(card, {kind: "loading"});
-        try {
-            const found = await loupe.orbit.similar(model, nero().now.row, 18);
-            loupe.sprites.strip(found, chooseRow);
-            loupe.card.setState(card, {kind: "ready"});
-            nero().setProps({type: "honesty", card}, {children:
-                `${found.length} nearest of ${loupe.orbit.current.n} to ${loupe.sprites.name(nero().now.row)} · ${model.title}`});
-        } catch (error) {
-            loupe.card.setState(card, {kind: "failed", message: error.message, hint: error.hint || ""});
-        }
+    const SIMILAR = 24;
+    let found = [], waiting = 0;
+
+    /** Look for kin of the chosen item once it has been chosen for a moment, not at every step. */
+    function similar(ready, id, focus) {
+        clearTimeout(waiting);
+        if (ready) waiting = setTimeout(() => showSimilar(focus), 120);
+    }
+
+    async function showSimilar(focus) {
+        if (!here()) return;
+        const model = nero().modelAt(focus), {row} = nero().now, card = nero().card("similar");
+        const rows = await loupe.orbit.similar(model, row, SIMILAR);
+        if (row !== nero().now.row || !rows.length) return;
+        found = rows;
+        loupe.sprites.strip(found, chooseRow);
+        loupe.card.setState(card, {kind: "ready"});
+        nero().setProps({type: "honesty", card}, {children: [`${found.length} nearest of`,
+            `${loupe.orbit.current.n} to ${loupe.sprites.name(row)}`].join(" ") + ` · ${model.title}`});
+    }
+
+    /** Make the similar items and the chosen one the selection. */
+    function take(clicks) {
+        if (!clicks || !here() || !found.length) return window.dash_clientside.no_update;
+        const rows = [nero().now.row, ...found.map(({row}) => row)], {ids, spec} = loupe.orbit.current;
+        return {items: spec.items.key, ids: rows.map((row) => ids[row]), by: "nero-similar"};
     }
 
     /** A change of task opens the page afresh: its models, classes and items are others. */
@@ -112,8 +125,8 @@ window.loupe = window.loupe || {};
         add("ArrowUp", "Previous item in the order of the colour", () => step(-1));
         add("ArrowDown", "Next item in the order of the colour", () => step(1));
         add("0", "Back to 0°", () => here() && chooseAngle(0));
-        add("f", "Find items whose orbit looks like this", () =>
-            document.getElementById("nero-find").click());
+        add("k", "Select the items whose orbit looks like this", () =>
+            document.getElementById("nero-take").click());
     }
 
     document.addEventListener("loupe:retry", ({detail}) => {
@@ -126,6 +139,6 @@ window.loupe = window.loupe || {};
         nero().setProps("nero-ready", {data: {version: ++now.version, task: loupe.orbit.current.spec.task}});
     });
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
-        nero_gestures: {attach, lasso, previous, next, order, open, similar, openTask},
+        nero_gestures: {attach, lasso, previous, next, order, open, similar, take, openTask},
     });
 })(window.loupe);

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from backend.datasets import ItemSet
+from backend.items import ItemSet
 from backend.protocols import JSON, U8
 
 LARGEST_CELL_PX: Final = 64

@@ -40,53 +40,37 @@ def graph_of(card: str) -> str:
 def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> Component:
     """What is compared on what. The map, the confusions and the table follow the model in focus."""
     chosen = cast(list[str], values["models"])
-    return html.Div(
-        [
-            dmc.Select(
-                id=control(PAGE, "task"),
-                label="Data set",
-                data=list(tasks),
-                value=values["task"],
-                allowDeselect=False,
-                w=160,
-            ),
-            dmc.MultiSelect(
-                id=control(PAGE, "models"),
-                label="Models",
-                data=list(models),
-                value=values["models"],
-                className="nero-models",
-                hidePickedOptions=True,
-            ),
-            dmc.Select(
-                id=control(PAGE, "focus"),
-                label="Model in focus",
-                data=[m for m in models if m["value"] in chosen],
-                value=values["focus"],
-                allowDeselect=False,
-                w=170,
-            ),
-            dmc.Select(
-                id=control(PAGE, "step"),
-                label="Angle step",
-                data=list(steps),
-                value=values["step"],
-                allowDeselect=False,
-                w=124,
-            ),
-            dmc.Select(
-                id=control(PAGE, "orbit"),
-                label="Orbit",
-                data=list(ORBITS),
-                value=values["orbit"],
-                allowDeselect=False,
-                w=160,
-            ),
-        ],
-        className="nero-toolbar",
-        role="group",
-        **named(aria_label="What is compared"),
+    several = dmc.MultiSelect(
+        id=control(PAGE, "models"),
+        label="Models",
+        data=list(models),
+        value=chosen,
+        className="nero-models",
+        hidePickedOptions=True,
     )
+    in_focus = [model for model in models if model["value"] in chosen]
+    controls = [
+        _labelled("task", "Data set", tasks, values, 160),
+        several,
+        _labelled("focus", "Model in focus", in_focus, values, 170),
+        _labelled("step", "Angle step", steps, values, 124),
+        _labelled("orbit", "Orbit", ORBITS, values, 160),
+    ]
+    return html.Div(
+        controls, className="nero-toolbar", role="group", **named(aria_label="What is compared")
+    )
+
+
+def _labelled(key: str, label: str, data: Options, values: Values, width_px: int) -> Component:
+    select: Component = dmc.Select(
+        id=control(PAGE, key),
+        label=label,
+        data=list(data),
+        value=values[key],
+        allowDeselect=False,
+        w=width_px,
+    )
+    return select
 
 
 def _segments(key: str, value: JSON, data: Sequence[tuple[str, str]], label: str) -> Component:
@@ -322,12 +306,12 @@ def worst() -> Component:
 
 
 def similar() -> Component:
-    find = dmc.Button(
-        "Find items whose orbit looks like this",
-        id="nero-find",
+    take = dmc.Button(
+        "Select these",
+        id="nero-take",
         variant="default",
         size="xs",
-        leftSection=icon("search"),
+        leftSection=icon("lasso"),
     )
     return plot_card(
         SIMILAR,
@@ -335,8 +319,7 @@ def similar() -> Component:
         "Which items fail like this one, at whatever angle?",
         html.Div(id="nero-strip", className="nero-strip"),
         method=methods.SIMILAR,
-        controls=[find],
-        min_height_px=300,
-        state="empty",
-        message="Press the button to search the orbits of all items for the chosen one's shape.",
+        controls=[take],
+        min_height_px=250,
+        state="loading",
     )

@@ -1,4 +1,4 @@
-"""Binary answers of the NERO page that are not whole stored results: one item, one angle, kin."""
+"""Binary answers of the NERO page that are not whole stored results: one item, one angle."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 from backend import datasets
 from backend.errors import BadRequest, NotFound
 from backend.nero.requests import at_params
-from backend.nero.result import OrbitResult
 from backend.protocols import JSON, Arrays
 from backend.wire import pack
 from components.nero_spec import image_url
 from components.runtime import services
 
 KEYS: Final = re.compile(r"[0-9a-f]{64}(,[0-9a-f]{64}){0,11}")
-MOST_SIMILAR: Final = 100
 blueprint = Blueprint("nero", __name__, url_prefix="/_nero")
 
 
@@ -58,20 +56,6 @@ def at() -> Response:
         for name, whole in (("outputs", "probabilities"), ("class_ids", "class_ids"))
     }
     return _binary(split, {"angle": angle}, is_final=False)
-
-
-@blueprint.get("/similar")
-def similar() -> Response:
-    """The items whose orbit, turned by the best angle, is nearest to one item's."""
-    result = OrbitResult.from_arrays(_stored(_text("key", KEYS)))
-    row = _whole("row", 0, len(result.item_ids) - 1)
-    rows, shifts, distances = result.similar(row, _whole("count", 1, MOST_SIMILAR))
-    arrays = {
-        "rows": rows.astype(np.int32),
-        "shift_deg": (shifts * (360.0 / len(result.angles_deg))).astype(np.float32),
-        "distances": distances.astype(np.float32),
-    }
-    return _binary(arrays, {"row": row}, is_final=True)
 
 
 def _binary(arrays: Arrays, meta: Mapping[str, JSON], *, is_final: bool) -> Response:

@@ -14,8 +14,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from backend import catalog, datasets, sprites
-from backend.datasets import ItemSet
 from backend.errors import BackendError
+from backend.items import ItemSet
 from backend.jobs import JobRequest
 from backend.nero import tasks
 from backend.nero.requests import OrbitRequest

@@ -68,15 +68,10 @@ def plot_card(
         message: sentence of the first state, when that is ``empty``.
     """
     title_id = f"{card_id}-title"
+    names = [html.H2(title, id=title_id), html.P(question, className="plot-card-question")]
+    menu = _menu(card_id, title, has_table=table is not None, has_method=method is not None)
     head = html.Header(
-        [
-            html.Div(
-                [html.H2(title, id=title_id), html.P(question, className="plot-card-question")],
-                className="plot-card-names",
-            ),
-            _menu(card_id, title, has_table=table is not None, has_method=method is not None),
-        ],
-        className="plot-card-head",
+        [html.Div(names, className="plot-card-names"), menu], className="plot-card-head"
     )
     line = html.P(honesty, id=honesty_id(card_id), className="plot-card-honesty")
     parts: list[Component] = [head, line]

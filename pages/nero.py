@@ -7,7 +7,7 @@ first); the browser fetches the arrays and draws. What moves with the pointer ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, dcc, html
@@ -15,6 +15,7 @@ from dash import register_page as register_dash_page
 
 from backend import catalog, datasets
 from backend.errors import BackendError
+from backend.items import ItemSet
 from backend.nero import tasks
 from backend.nero.projections import TITLES
 from backend.nero.requests import ProjectionRequest
@@ -84,49 +85,53 @@ def layout(**query: str) -> html.Div:
     if values["item"] not in items.ids:
         notices.append(f"item={values['item']} is not in {items.title}; another one is shown.")
         values["item"] = shape["item"].default
+    focused = cast(list[str], values["models"])
+    if values["focus"] not in focused:
+        values["focus"] = focused[0]
+    tip = html.P([html.B("Try this first: "), TRY], className="nero-try")
+    hiding = hidden(PAGE, "item", values["item"])
+    parts_of_page = [_head(values), tip, _views(values, items), hiding, *_stores(shape, notices)]
+    return html.Div(parts_of_page, className="lp-page")
+
+
+TRY: Final = (
+    "drag the green line to turn the item, and watch where the models part company. Then lasso the "
+    "dots of the orbit map that look unlike the rest."
+)
+
+
+def _head(values: Values) -> html.Header:
     models = [
-        {"value": key, "label": catalog.card(key).title} for key in nero_spec.ordered_models(known)
+        {"value": key, "label": catalog.card(key).title}
+        for key in nero_spec.ordered_models(str(values["task"]))
     ]
-    head = html.Header(
-        [
-            html.Div(
-                [html.H1("NERO"), html.P("How does the model answer along the orbit of an input?")]
-            ),
-            parts.toolbar(
-                values, nero_spec.task_options(), models, nero_spec.step_options(STEPS_DEG)
-            ),
-        ],
-        className="nero-head",
-    )
-    tip = html.P(
-        [
-            html.B("Try this first: "),
-            "drag the green line to turn the item, and watch where the models part company. Then "
-            "lasso the dots of the orbit map that look unlike the rest.",
-        ],
-        className="nero-try",
-    )
-    views = html.Div(
-        [
-            parts.overview(values, nero_spec.subset_options(items)),
-            parts.scatter(values, [{"value": m, "label": t} for m, t in TITLES.items()]),
-            parts.single(values),
-            html.Div([parts.image(values), parts.bars()], className="nero-pair"),
-            parts.confusions(),
-            parts.worst(),
-            parts.similar(),
-        ],
-        className="nero-views",
-    )
-    return html.Div(
-        [head, tip, views, hidden(PAGE, "item", values["item"]), *_stores(shape, notices)],
-        className="lp-page",
-    )
+    steps = nero_spec.step_options(STEPS_DEG)
+    title = [html.H1("NERO"), html.P("How does the model answer along the orbit of an input?")]
+    toolbar = parts.toolbar(values, nero_spec.task_options(), models, steps)
+    return html.Header([html.Div(title), toolbar], className="nero-head")
+
+
+def _views(values: Values, items: ItemSet) -> html.Div:
+    """Overview left, detail right; then what follows from the same numbers."""
+    reductions = [{"value": method, "label": title} for method, title in TITLES.items()]
+    cards = [
+        parts.overview(values, nero_spec.subset_options(items)),
+        parts.scatter(values, reductions),
+        parts.single(values),
+        html.Div([parts.image(values), parts.bars()], className="nero-pair"),
+        parts.confusions(),
+        parts.worst(),
+        parts.similar(),
+    ]
+    return html.Div(cards, className="nero-views")
+
+
+_STORES: Final = (ORBITS, READY, PLACES, PLACED, AGAIN, announce(PAGE), announce("nero-similar"))
 
 
 def _stores(shape: Schema, notices: Sequence[str]) -> list[Any]:
     """Small JSON only: keys, ids and versions; never an array."""
-    made = [dcc.Store(id=name) for name in (ORBITS, READY, PLACES, PLACED, AGAIN, announce(PAGE))]
+    made = [dcc.Store(id=name) for name in _STORES]
     made.append(dcc.Store(id=VISIT, data=uuid4().hex))
     return [stores(PAGE, shape, notices), *made]
 
@@ -204,11 +209,13 @@ for button in ("previous", "next"):
     _clientside(button, Input(f"nero-{button}", "n_clicks"), namespace="nero_gestures")
 _clientside("order", Input("nero-order", "value"), namespace="nero_gestures")
 _clientside("open", Input("nero-items", "selectedRows"), namespace="nero_gestures")
+_clientside("similar", LOADED, _now("item"), _now("focus"), namespace="nero_gestures")
 _clientside(
-    "similar",
-    Input("nero-find", "n_clicks"),
-    State(control(PAGE, "focus"), "value"),
+    "take",
+    Output(announce("nero-similar"), "data"),
+    Input("nero-take", "n_clicks"),
     namespace="nero_gestures",
+    prevent_initial_call=True,
 )
 _clientside("openTask", _now("task"), State(ORBITS, "data"), namespace="nero_gestures")
 
@@ -216,22 +223,25 @@ _clientside("openTask", _now("task"), State(ORBITS, "data"), namespace="nero_ges
 @callback(
     Output(ORBITS, "data"),
     Output(control(PAGE, "focus"), "data"),
+    Output(control(PAGE, "focus"), "value"),
     _now("models"),
     _now("step"),
     _now("orbit"),
     Input(AGAIN, "data"),
     State(control(PAGE, "task"), "value"),
+    State(control(PAGE, "focus"), "value"),
     State(VISIT, "data"),
 )
 def show_orbits(
-    models: list[str], step: str, orbit: str, _again: object, task: str, visit: str
-) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    models: list[str], step: str, orbit: str, _again: object, task: str, focus: str, visit: str
+) -> tuple[dict[str, Any], list[dict[str, str]], str]:
     """Which orbit results the page needs: keys, jobs for the missing ones, empty figures."""
     with_control = orbit == "control"
     spec = nero_spec.comparison(
         task, models, step_deg=int(step), with_control=with_control, visit=visit
     )
-    return spec, [{"value": m["key"], "label": m["title"]} for m in spec["models"]]
+    chosen = [{"value": m["key"], "label": m["title"]} for m in spec["models"]]
+    return spec, chosen, focus if focus in models or not models else models[0]
 
 
 @callback(

@@ -128,17 +128,9 @@ def projection(
         unselected={"marker": {"opacity": 0.18}},
         hovertemplate="item %{customdata}<br>%{marker.color:.3f}<extra></extra>",
     )
-    ring = go.Scatter(
-        x=[None],
-        y=[None],
-        mode="markers",
-        meta={"role": "ring"},
-        hoverinfo="skip",
-        marker={"size": 15, "symbol": "circle-open", "color": RING, "line": {"width": 2.5}},
-    )
     axis = {"visible": False, "range": [-1.08, 1.08]}
     return go.Figure(
-        [dots, ring],
+        [dots, _chosen()],
         layout={
             "uirevision": view,
             "dragmode": "lasso",
@@ -238,6 +230,18 @@ def _band(angles_deg: F32, curve: ModelCurve) -> go.Scatterpolar:
         showlegend=False,
         hoverinfo="skip",
         meta={"role": "band", "model": curve.key},
+    )
+
+
+def _chosen() -> go.Scatter:
+    """The red ring around the chosen item."""
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        meta={"role": "ring"},
+        hoverinfo="skip",
+        marker={"size": 15, "symbol": "circle-open", "color": RING, "line": {"width": 2.5}},
     )
 
 

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
-
 from tests.browser.harness import CHROMIUM, FLAGS, running_app
 
 HERE = Path(__file__).resolve().parent

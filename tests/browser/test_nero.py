@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from backend import datasets
 from backend.nero.requests import OrbitRequest
+from backend.nero.result import OrbitResult
 from components.runtime import Services
 from tests.browser.driving import Traffic, open_page, settle
 
@@ -212,20 +213,31 @@ def test_keyboard_turns_steps_and_undoes(page: Page, app_url: str):
     page.keyboard.press("Control+z")
     page.wait_for_function(f"() => loupe.nero.now.row === {item}")
     page.get_by_label("Angle in degrees").focus()
-    page.keyboard.press("f")  # in a text box: no key of the page
-    expect(page.locator("#nero-similar")).to_have_attribute("data-state", "empty")
+    page.keyboard.press("k")  # in a text box: no key of the page
+    expect(page.locator("#shelf-button")).to_contain_text("0")
 
 
-def test_similar_orbits_open_the_item(page: Page, app_url: str):
+def test_similar_orbits_are_those_of_the_backend_and_open_the_item(
+    page: Page, app_url: str, services: Services
+):
     open_nero(page, app_url)
-    page.locator("#nero-find").click()
+    row = evaluate(page, "loupe.nero.now.row")
+    result = OrbitResult.from_arrays(stored(services, MODELS[0]))
+    rows, shifts, distances = result.similar(row, 24)
+    found = evaluate(page, f"loupe.orbit.similar(loupe.orbit.current.models[0], {row}, 24)")
+    np.testing.assert_allclose([f["distance"] for f in found], distances, atol=1e-5)
+    same = {r: s * 5 for r, s in zip(rows.tolist(), shifts.tolist(), strict=True)}
+    agreeing = [f for f in found if same.get(f["row"]) == f["shift_deg"]]
+    assert len(agreeing) >= 22  # equal distances may come in either order
     buttons = page.locator("#nero-strip button")
-    expect(buttons).to_have_count(18)
-    buttons.nth(3).click()
-    settle(page)
+    expect(buttons).to_have_count(24)
     name = buttons.nth(3).get_attribute("aria-label") or ""
-    chosen = evaluate(page, "loupe.sprites.name(loupe.nero.now.row)")
-    assert name.startswith(chosen)
+    buttons.nth(3).click()
+    page.wait_for_function(f"() => loupe.nero.now.row !== {row}")
+    assert name.startswith(evaluate(page, "loupe.sprites.name(loupe.nero.now.row)"))
+    settle(page)
+    page.locator("#nero-take").click()
+    expect(page.locator("#shelf-button")).to_contain_text("25")
 
 
 def test_the_image_in_the_browser_is_the_models_input(page: Page, app_url: str, services: Services):
