@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from backend import cli_nero, cli_show
+from backend import cli_nero, cli_show, devices
 from backend.errors import BackendError, Cancelled
 
 USAGE_ERROR = 2
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one subcommand and returns the exit code."""
+    devices.let_threads_sleep()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     asked = parser().parse_args(arguments)
     try:

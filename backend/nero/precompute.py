@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from backend import catalog
+from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.jobs import JobRequest
 from backend.nero import projections, tasks, work
@@ -61,6 +61,7 @@ def jobs() -> list[JobRequest]:
 
 def main(folder: Path = RESULTS) -> None:
     """Computes what is missing, one result at a time, and removes what no longer belongs."""
+    devices.let_threads_sleep()
     store = Shipped(folder, BUDGET_BYTES)
     wanted = jobs()
     ticket = Quiet(store)
