@@ -39,6 +39,7 @@ WORK: Final = table(
     Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
     Work("nero.at", 1, "model", "backend.nero.work:at"),
     Work("nero.projection", 1, "analysis", "backend.nero.work:projection"),
+    Work("system.device", 1, "model", "backend.system:device"),
 )
 
 

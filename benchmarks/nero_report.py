@@ -30,7 +30,7 @@ HEAD = """# What NERO finds in the bundled models
 
 Written by `python -m benchmarks.nero_report`; do not edit by hand. 72 rotations (5° steps),
 counter-clockwise, bilinear, zeros outside, 500 held-out images a set (22 photographs). Statements
-are those of the source, Li, Li and Kindlmann 2024; the numbers are ours, so "no" is a finding, not
+are those of the source, Zhao 2024, chapter 5; the numbers are ours, so "no" is a finding, not
 a mistake.
 """
 

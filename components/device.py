@@ -1,4 +1,7 @@
-"""What the header says about the device before a worker was asked: no torch in the web process."""
+"""What the header says about the device until the worker that holds it has answered.
+
+``assets/14-device.js`` asks once and puts the exact answer in; the web process has no torch.
+"""
 
 from __future__ import annotations
 

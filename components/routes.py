@@ -44,6 +44,13 @@ def say_alive() -> Response:
     return _json({"status": "ok"})
 
 
+@routes.get("/_device")
+def say_device() -> Response:
+    """Where models run. The first answer waits for the worker to load torch."""
+    arrays = services().jobs.call("system.device", {}, timeout_s=30)
+    return _json({"text": arrays["text"].astype(np.uint8).tobytes().decode()})
+
+
 @routes.get("/_data/", defaults={"key": ""})
 @routes.get("/_data/<path:key>")
 def send_arrays(key: str) -> Response:

@@ -49,8 +49,10 @@ def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             threads=settings.threads,
+            max_request_body_size=settings.max_request_bytes,
             ident="loupe",
         )
+        services.jobs.warm(("model",))  # torch loads while the browser opens the first page
         sys.stdout.write(f"Loupe is at http://{settings.host}:{settings.port}\n")
         sys.stdout.flush()
         server.run()

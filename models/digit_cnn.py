@@ -36,7 +36,7 @@ class DigitCNN(nn.Module):
     and saliency: ``block1`` ... ``block6`` (channel maps) and ``hidden`` (n, 64).
 
     The layout (six convolutions with batch norm and ReLU, then two fully connected layers) follows
-    the digit classifier of the NERO plots paper, Li, Li and Kindlmann 2024; the sizes are our own.
+    the digit classifier of NERO (Zhao 2024, chapter 5); the sizes are our own.
     """
 
     def __init__(self, n_classes: int = 10) -> None:

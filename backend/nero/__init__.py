@@ -1,4 +1,4 @@
-"""NERO: how a model's answer changes along an orbit of its input (Li, Li and Kindlmann 2024)."""
+"""NERO: how a model's answer changes along an orbit of its input (Zhao 2024, chapter 5)."""
 
 from __future__ import annotations
 
