@@ -118,7 +118,7 @@ class Lane:
             target=self._read, args=(process, ours), name=f"{self.name}-reader", daemon=True
         )
         self._reader.start()
-        log.info("%s worker started, process %d", self.name, process.pid)
+        log.debug("%s worker started, process %d", self.name, process.pid)
         return ours
 
     def _read(self, process: subprocess.Popen[bytes], pipe: Connection) -> None:
