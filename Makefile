@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots data results train-digits train-fashion gpu clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -51,8 +51,34 @@ format: $(STAMPS)/dev
 bench: $(STAMPS)/dev  ## measured ratios, one table
 	$(BIN)/python -m benchmarks
 
-shots: $(STAMPS)/dev $(STAMPS)/chromium  ## a screenshot of every page in each size and theme
+shots: $(STAMPS)/dev $(STAMPS)/chromium  ## a picture of every page in each width and theme
 	$(BIN)/python -m tests.browser.shots
+
+gpu: $(STAMPS)/dev  ## CPU and GPU agree; skipped with a reason where there is none
+	$(BIN)/python -m pytest -q tests/gpu -rs
+
+# What is committed under data/ and models/weights/, made again. Packages are fetched by name into
+# a temporary folder; the Fashion-MNIST and photograph builds need Debian's package index as well.
+data: $(STAMPS)/run  ## the bundled data sets
+	$(BIN)/python -m data.build_digits
+	$(BIN)/python -m data.build_fashion
+	$(BIN)/python -m data.build_photos
+
+efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
+	$(BIN)/python -m data.build_efficientnet
+
+train-digits: $(STAMPS)/run  ## the three digit models, about 10 minutes on two cores
+	for v in plain rotated p4; do \
+	  $(BIN)/python -m models.train_digits --task digits --variant $$v --seed 0 || exit 1; done
+
+train-fashion: $(STAMPS)/run  ## the two clothes models
+	$(BIN)/python -m data.build_fashion
+	for v in plain rotated; do \
+	  $(BIN)/python -m models.train_digits --task fashion --variant $$v --seed 0 || exit 1; done
+
+results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
+	$(BIN)/python -m backend.nero.precompute
+	$(BIN)/python -m benchmarks.nero_report
 
 clean:
 	rm -rf $(VENV) $(STAMPS)
