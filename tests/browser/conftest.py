@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import dash
 import pytest
-import waitress
 from playwright.sync_api import Browser, Page
 
-from app import create_app
-from backend.settings import Settings
 from backend.work import WORK
-from components.runtime import Services, create_services
+from components.runtime import Services
 from tests.browser import state_page
 from tests.browser.driving import Traffic
+from tests.browser.harness import CHROMIUM, FLAGS, running_app
 from tests.fake_work import WORKS as FAKES
-
-CHROMIUM_ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     return {
-        "executable_path": shutil.which("chromium") or "/usr/bin/chromium",
-        "args": CHROMIUM_ARGS,
+        "executable_path": CHROMIUM,
+        "args": FLAGS,
     }
 
 
@@ -53,22 +38,11 @@ def browser_context_args() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
-    """Address and services of the app as users run it, on a free port, with a folder of its own."""
-    settings = Settings.from_env(
-        {
-            "LOUPE_STATE_DIR": str(tmp_path_factory.mktemp("loupe")),
-            "LOUPE_DEVICE": "cpu",
-            "LOUPE_TORCH_THREADS": "1",
-        }
-    )
-    services = create_services(settings, {**WORK, **FAKES})
-    app = create_app(settings, services)
-    state_page.register()
-    server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=settings.threads)
-    # A daemon: waitress has no way to be stopped from another thread that closes its socket too.
-    threading.Thread(target=server.run, daemon=True).start()
-    yield f"http://127.0.0.1:{server.effective_port}", services
-    services.close()
+    """Address and services of the app, with the test works and a page of state beside its own."""
+    folder = tmp_path_factory.mktemp("loupe")
+    with running_app(folder, {**WORK, **FAKES}) as (url, services):
+        state_page.register()
+        yield url, services
     dash.page_registry.pop("tests.state_page", None)
 
 

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+
 from tests.browser.harness import CHROMIUM, FLAGS, running_app
 
 HERE = Path(__file__).resolve().parent
@@ -61,7 +62,7 @@ if __name__ == "__main__":
     parser.add_argument("--readme", action="store_true")
     chosen = parser.parse_args()
     SHOTS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as (url, _):
         if chosen.readme:
             readme(url)
         else:

@@ -1,0 +1,52 @@
+"""The app as users run it, on a free port, with a folder of its own; and the browser's flags."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import waitress
+
+from app import create_app
+from backend.settings import Settings
+from backend.work import WORK, Work
+from components.runtime import Services, create_services
+
+CHROMIUM: Final = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def running_app(
+    folder: Path, works: Mapping[str, Work] = WORK, torch_threads: int = 1
+) -> Iterator[tuple[str, Services]]:
+    """Address and services of a server that ends with the block."""
+    settings = Settings.from_env(
+        {
+            "LOUPE_STATE_DIR": str(folder),
+            "LOUPE_DEVICE": "cpu",
+            "LOUPE_TORCH_THREADS": str(torch_threads),
+        }
+    )
+    services = create_services(settings, works)
+    app = create_app(settings, services)
+    server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=settings.threads)
+    # A daemon: waitress has no way to be stopped from another thread that closes its socket too.
+    threading.Thread(target=server.run, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}", services
+    finally:
+        services.close()
