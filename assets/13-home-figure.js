@@ -16,21 +16,20 @@ window.loupe = window.loupe || {};
     return node;
   }
 
-  /** Upright is at the top, angles grow counter-clockwise as the image turns. */
+  /** As on the NERO page: upright is at the right, angles grow counter-clockwise. */
   function point(index, count, value) {
     const angle = (index / count) * 2 * Math.PI;
-    return [X - RADIUS * value * Math.sin(angle), Y - RADIUS * value * Math.cos(angle)];
+    return [X + RADIUS * value * Math.cos(angle), Y - RADIUS * value * Math.sin(angle)];
   }
 
   function grid(root) {
     [0.5, 1].forEach((value) => {
       root.append(svg("circle", { cx: X, cy: Y, r: RADIUS * value, class: "lp-figure-grid" }));
-      root.append(svg("text", { x: X + 4, y: Y - RADIUS * value - 4, class: "lp-figure-text" }, `${100 * value} %`));
+      root.append(svg("text", { x: X + 4, y: Y - RADIUS * value + 13, class: "lp-figure-text" }, `${100 * value} %`));
     });
     for (let quarter = 0; quarter < 4; quarter += 1) {
       const [x, y] = point(quarter, 4, 1);
       root.append(svg("line", { x1: X, y1: Y, x2: x, y2: y, class: "lp-figure-grid" }));
-      if (!quarter) continue;
       const [tx, ty] = point(quarter, 4, 1.15);
       root.append(svg("text", { x: tx, y: ty + 4, class: "lp-figure-text", "text-anchor": "middle" }, `${90 * quarter}°`));
     }

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from backend import catalog
 from backend.datasets import BundledInfo, load
 from backend.media import MediaStore
+from backend.nero import tasks
 from backend.protocols import U8
 from backend.small_cache import SmallCache
 from components.icons import icon
@@ -55,7 +56,7 @@ def model_card(key: str) -> html.Article:
                     ),
                     dcc.Link(
                         "Open in NERO",
-                        href=f"/nero?task={quote(card.task)}&models={quote(card.key)}",
+                        href=f"/nero?task={_task_of(key)}&models={quote(key)}&focus={quote(key)}",
                         className="lp-small",
                         title=f"Open {card.title} in NERO",
                     ),
@@ -67,6 +68,20 @@ def model_card(key: str) -> html.Article:
     )
 
 
+def ordered_models() -> list[str]:
+    """Every model's key: task by task, the models that a task compares first."""
+    compared = [key for name in tasks.names() for key in tasks.find(name).compare]
+    return [
+        *(k for k in compared if k in catalog.models()),
+        *(k for k in catalog.models() if k not in compared),
+    ]
+
+
+def _task_of(key: str) -> str:
+    """The NERO task whose data set the model answers about."""
+    return next(name for name in tasks.names() if key in catalog.models_for(name))
+
+
 def _count(value: float | None) -> str:
     if not value:
         return "unknown"
@@ -76,7 +91,8 @@ def _count(value: float | None) -> str:
 def _measured(label: str, value: float | None) -> html.Div:
     """A share in [0, 1] as a bar with its number; "not measured" where the card has none."""
     if value is None:
-        return html.Div([html.Span(label), html.Span("not measured", className="lp-muted")])
+        gap = html.Span("not measured", className="lp-muted lp-small")
+        return html.Div([html.Span(label), gap], className="lp-measured")
     return html.Div(
         [
             html.Span(label),

@@ -7,7 +7,7 @@ from typing import Any, Final
 import dash
 from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, html, register_page
 
-from backend import catalog, datasets
+from backend import datasets
 from components import home_cards as cards
 from components.home_figure import home_figure
 from components.icons import icon
@@ -112,7 +112,7 @@ def _other_views() -> list[html.Section]:
 
 
 def _models() -> html.Section:
-    tiles = [cards.model_card(key) for key in catalog.models()]
+    tiles = [cards.model_card(key) for key in cards.ordered_models()]
     note = "Accuracy measured here, on the bundled evaluation sets."
     return cards.section("Models", html.Div(tiles, className="lp-tiles"), note)
 
