@@ -29,9 +29,7 @@ OUT_OF_MEMORY: Final = (
     "DefaultCPUAllocator",
 )
 GPU_PIXELS: Final = 1 << 24  # pixels in one batch on an accelerator: 64 MB of input
-CPU_PIXELS: Final = (
-    50_000  # on the CPU the activations of a batch should stay in the second-level cache
-)
+CPU_PIXELS: Final = 224 * 224  # on the CPU the activations of a batch should stay in the cache
 
 
 @dataclass(slots=True)

@@ -19,9 +19,9 @@ from backend.nero.result import OrbitResult
 from backend.nero.tasks import Block, Task
 from backend.protocols import F32, ModelBackend, Progress
 
-SLAB_BYTES: Final = (
-    4_000_000  # transformed images held at once; written and read again while in the cache
-)
+# Transformed images held at once, so few that they are read again while in the cache: 16 digits at
+# 72 angles, which are 18 whole batches of 64.
+SLAB_BYTES: Final = 3_700_000
 BATCH: Final = 64  # images per call of a plain function; backends know their own best size
 SUM_SLACK: Final = 1e-3
 
