@@ -162,4 +162,4 @@ def build(source: Path, reference: Path) -> None:
         ),
     }
     write_card(metrics)
-    print(KEY, metrics)
+    sys.stdout.write(f"{KEY} {metrics}\n")

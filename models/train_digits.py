@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -283,7 +284,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     steps = arguments.steps or TASKS[arguments.task].steps
     card = run(arguments.task, arguments.variant, arguments.seed, steps)
-    print(card.key, dict(card.metrics))
+    sys.stdout.write(f"{card.key} {dict(card.metrics)}\n")
 
 
 if __name__ == "__main__":
