@@ -26,9 +26,11 @@ window.loupe = window.loupe || {};
             controlPredicted: control && control.predicted.data, arrays: main};
     }
 
-    /** Load all models of a comparison. `spec` is what the server's show_orbits answered. */
-    async function load(spec) {
+    /** Load all models of a comparison. `spec` is what the server's show_orbits answered; what came
+     *  before stays current until everything is here, and if `isWanted()` says no by then. */
+    async function load(spec, isWanted) {
         const models = await Promise.all(spec.models.map(loadModel));
+        if (!isWanted()) return null; // another view was asked for meanwhile
         const first = models[0].arrays;
         const [n, e] = first.metric.shape;
         orbit = {spec, models, n, e,
@@ -68,16 +70,30 @@ window.loupe = window.loupe || {};
         return {mean, sd};
     }
 
-    /** Share of rows whose predicted class is the true one, at each element: (e,). */
+    /** How many of the rows have an answer at each element: (e,). No answer is written as -1. */
+    function answered(predicted, rows) {
+        const count = new Float32Array(orbit.e);
+        for (const row of rows) {
+            for (let g = 0; g < orbit.e; g++) if (predicted[row * orbit.e + g] >= 0) count[g] += 1;
+        }
+        return count;
+    }
+
+    /** Share of answers that are the true class, at each element: (e,); NaN where none answers. */
     function accuracy(predicted, rows) {
-        const share = new Float32Array(orbit.e);
-        if (!rows.length) return share.fill(NaN);
+        const right = new Float32Array(orbit.e), count = answered(predicted, rows);
         for (const row of rows) {
             for (let g = 0; g < orbit.e; g++) {
-                if (predicted[row * orbit.e + g] === orbit.labels[row]) share[g] += 1;
+                if (predicted[row * orbit.e + g] === orbit.labels[row]) right[g] += 1;
             }
         }
-        return share.map((count) => count / rows.length);
+        return right.map((n, g) => n / count[g]);
+    }
+
+    /** How many answers of the models are undefined over the rows, along the whole orbit. */
+    function undefinedAnswers(models, rows) {
+        return models.reduce((sum, model) => sum + rows.length * orbit.e
+            - answered(model.predicted, rows).reduce((a, b) => a + b, 0), 0);
     }
 
     /** The aggregate plot's values of one model: accuracy or mean confidence, (e,). */
@@ -99,20 +115,23 @@ window.loupe = window.loupe || {};
         });
     }
 
-    /** Rows sorted by the colouring value, low to high; ties keep the set's order. */
+    /** Rows sorted by the colouring value, low to high, undefined last; ties keep the set's order. */
     function ordered(model, rows, kind) {
-        const values = colouring(model, rows, kind);
-        return rows.map((row, i) => [row, values[i]]).sort((a, b) => a[1] - b[1])
+        const last = (value) => (Number.isNaN(value) ? Infinity : value);
+        const values = Array.from(colouring(model, rows, kind), last);
+        return rows.map((row, i) => [row, values[i]]).sort((a, b) => (a[1] < b[1] ? -1 : Number(a[1] > b[1])))
             .map(([row]) => row);
     }
 
     /** Share of wrong answers by class and element, as k rows of (e,): what items turn into. */
     function confusion(model, rows, k) {
         const shares = Array.from({length: k}, () => new Float32Array(orbit.e));
+        const count = answered(model.predicted, rows);
         for (const row of rows) {
             for (let g = 0; g < orbit.e; g++) {
                 const called = model.predicted[row * orbit.e + g];
-                if (called !== orbit.labels[row] && called < k) shares[called][g] += 1 / rows.length;
+                const isWrong = called >= 0 && called < k && called !== orbit.labels[row];
+                if (isWrong) shares[called][g] += 1 / count[g];
             }
         }
         return shares;
@@ -121,8 +140,10 @@ window.loupe = window.loupe || {};
     /** The angle at which a row's confidence is lowest, and what the model says there. */
     function worstElement(model, row) {
         const values = slice(model.metric, row);
-        let worst = 0;
-        for (let g = 1; g < orbit.e; g++) if (values[g] < values[worst]) worst = g;
+        let worst = 0; // the first element where no answer is defined at all
+        for (let g = 1; g < orbit.e; g++) {
+            if (values[g] < values[worst] || Number.isNaN(values[worst])) worst = g;
+        }
         return {angle: orbit.angles[worst], called: model.predicted[row * orbit.e + worst],
             confidence: values[worst]};
     }
@@ -185,6 +206,7 @@ window.loupe = window.loupe || {};
     }
 
     loupe.orbit = {load, rowsOf, rowsOfIds, spread, aggregate, colouring, ordered, confusion,
-        worstElement, nearest, item, at, similar, slice,
+        undefinedAnswers, worstElement, nearest, item, at, similar, slice,
+        clear() { orbit = null; },
         get current() { return orbit; }};
 })(window.loupe);

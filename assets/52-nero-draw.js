@@ -1,7 +1,7 @@
 /* NERO: fills the server's empty figures with the arrays of 50-nero-data.js and moves the marks.
  * A figure arrives with all its styling and traces named by meta.role and meta.model; here only
  * x, y, z, r, theta are set. Marks that follow the pointer (cursor, value rings, bars, red ring)
- * are restyled in place, never through Dash. */
+ * are moved in place, never through Dash. */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
@@ -77,7 +77,7 @@ window.loupe = window.loupe || {};
     /** Empty bars with the true class marked on the axis; moveBars() fills them. */
     function detail(row) {
         const orbit = loupe.orbit.current, figure = base("detail"), {classes} = orbit.spec.items;
-        if (classes.length <= FEW_CLASSES) {
+        if (isFew()) {
             const truth = orbit.labels[row];
             Object.assign(figure.layout.xaxis, {tickmode: "array", tickvals: classes,
                 ticktext: classes.map((name, k) => (k === truth ? `<b>▸${name}</b>` : name))});
@@ -88,8 +88,9 @@ window.loupe = window.loupe || {};
     function confusion(model, rows) {
         const orbit = loupe.orbit.current, figure = base("confusion");
         const shares = loupe.orbit.confusion(model, rows, orbit.spec.items.classes.length);
+        loupe.neroWords.describeConfusion(model, shares);
         let kept = shares.map((share, k) => [k, Math.max(...share)]).filter(([, top]) => top > 0);
-        if (shares.length > FEW_CLASSES) kept = kept.sort((a, b) => b[1] - a[1]).slice(0, 12);
+        if (!isFew()) kept = kept.sort((a, b) => b[1] - a[1]).slice(0, 12);
         else kept = shares.map((share, k) => [k, 0]);
         figure.data[0].x = Array.from(orbit.angles);
         figure.data[0].y = kept.map(([k]) => orbit.spec.items.classes[k]);
@@ -98,54 +99,63 @@ window.loupe = window.loupe || {};
     }
 
     const graph = (id) => document.querySelector(`#${id} .js-plotly-plot`);
-    const traces = (gd, role) => gd.data.map((trace, i) => [trace.meta || {}, i])
-        .filter(([meta]) => meta.role === role);
 
-    /** Green line of a polar plot, and for the individual plot a ring on each model's value. */
-    function moveCursor(id, angle, valuesByModel) {
+    /** Green line of a polar plot, and a ring on each model's value [[model, value], …].
+     *  The overlay of 53-nero-dial.js shows them, since redrawing a polar plot takes longer than a
+     *  frame; the figure's own traces, hidden on screen by ownMarks(), keep them for exports. */
+    function moveCursor(id, angle, values) {
         const gd = graph(id);
         if (!gd || !gd.data) return;
-        const [[, line]] = traces(gd, "cursor");
-        const theta = [[angle, angle]], r = [[0, 1]], at = [line];
-        for (const [meta, index] of traces(gd, "value")) {
-            if (!valuesByModel) continue;
-            theta.push([angle]); r.push([valuesByModel[meta.model]]); at.push(index);
+        const byModel = new Map(values.map(([model, value]) => [model.key, value]));
+        for (const trace of gd.data) {
+            const {role, model} = trace.meta || {};
+            if (role === "cursor") trace.theta = [angle, angle];
+            if (role === "value") Object.assign(trace, {theta: [angle], r: [byModel.get(model) ?? null]});
         }
-        window.Plotly.restyle(gd, {theta, r, visible: true}, at);
-        gd.closest(".plot-card").classList.remove("is-live");
+        const rings = values.filter(([, value]) => Number.isFinite(value))
+            .map(([model, value]) => [model.colour, value]);
+        loupe.dial.paint(gd, angle, rings);
     }
 
-    /** While the pointer drags, the overlay of 53-nero-dial.js stands for the plot's own marks. */
-    function lift(id) {
-        const gd = graph(id);
-        if (!gd || !gd.data) return;
-        const marks = [...traces(gd, "cursor"), ...traces(gd, "value")].map(([, index]) => index);
-        window.Plotly.restyle(gd, {visible: false}, marks);
-        gd.closest(".plot-card").classList.add("is-live");
+    /** Hide what the overlay shows: the last traces of a polar plot. Plotly makes the elements anew
+     *  at each drawing, so this is called after each. */
+    function ownMarks(gd) {
+        const roles = (gd.data || []).map((trace) => (trace.meta || {}).role);
+        const count = roles.filter((role) => role === "cursor" || role === "value").length;
+        const drawn = [...gd.querySelectorAll(".polarlayer .scatterlayer > .trace")];
+        drawn.forEach((node, i) => node.classList.toggle("nero-mark", i >= drawn.length - count));
     }
 
-    /** Probabilities of each model at one element as bars; classes in the item set's order. */
-    function moveBars(id, outputs) {
+    /** Probabilities of each model at one element as bars. While the angle moves (`isLive`) only the
+     *  drawn shapes are changed; at rest Plotly draws, which also gives hover its values. */
+    function moveBars(id, outputs, truth, isLive) {
         const gd = graph(id);
-        if (!gd || !gd.data) return;
-        const orbit = loupe.orbit.current, names = orbit.spec.items.classes;
-        const shown = barClasses(outputs);
-        const x = orbit.models.map(() => shown.map((k) => names[k]));
-        const y = outputs.map(({values, classes}) => {
+        if (!gd || !gd.data || !gd.data.length) return;
+        const names = loupe.orbit.current.spec.items.classes, shown = barClasses(outputs);
+        const mark = (k) => (k === truth && !isFew() ? `▸ ${names[k]}` : names[k]);
+        const labels = shown.map(mark);
+        const lengths = outputs.map(({values, classes}) => {
             const value = new Map(Array.from(classes, (k, i) => [Number(k), values[i]]));
             return shown.map((k) => value.get(k) ?? 0);
         });
-        window.Plotly.restyle(gd, {x, y}, orbit.models.map((_, i) => i));
+        if (isLive && loupe.bars.move(gd, labels, lengths)) return;
+        const asked = JSON.stringify([labels, lengths]);
+        if (gd.__bars === asked && gd.data[0].__drawn) return;
+        loupe.bars.draw(gd, labels, lengths);
+        gd.__bars = asked;
+        gd.data[0].__drawn = true; // a new figure brings new traces
     }
+
+    const isFew = () => loupe.orbit.current.spec.items.classes.length <= FEW_CLASSES;
 
     /** All classes when they are few; otherwise the strongest of each model, strongest first. */
     function barClasses(outputs) {
         const count = loupe.orbit.current.spec.items.classes.length;
-        if (count <= FEW_CLASSES) return Array.from({length: count}, (_, k) => k);
+        if (isFew()) return Array.from({length: count}, (_, k) => k);
         const best = new Map();
         for (const {values, classes} of outputs) {
             Array.from(classes).forEach((k, i) =>
-                best.set(Number(k), Math.max(best.get(Number(k)) || 0, values[i])));
+                best.set(Number(k), Math.max(best.get(Number(k)) || 0, values[i] || 0)));
         }
         return [...best].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([k]) => k);
     }
@@ -153,22 +163,34 @@ window.loupe = window.loupe || {};
     /** Red ring on the chosen row, the rest muted where something is selected. */
     function markProjection(id, row, rows, selectedRows) {
         const gd = graph(id);
-        if (!gd || !gd.data || !rows) return;
+        if (!gd || !gd.data || gd.data.length < 2 || !rows) return;
         const place = rows.indexOf(row), [dots] = gd.data;
         const x = place < 0 ? [null] : [dots.x[place]], y = place < 0 ? [null] : [dots.y[place]];
-        window.Plotly.restyle(gd, {x: [x], y: [y]}, [1]);
         const chosen = new Set(selectedRows);
         const points = rows.map((r, i) => (chosen.has(r) ? i : -1)).filter((i) => i >= 0);
-        window.Plotly.restyle(gd, {selectedpoints: [points.length ? points : null]}, [0]);
+        const asked = JSON.stringify([x, y, points]);
+        if (gd.data[1].__asked === asked) return; // a new figure brings new traces
+        window.Plotly.restyle(gd, {x: [dots.x, x], y: [dots.y, y],
+            selectedpoints: [points.length ? points : null, null]}, [0, 1]);
+        gd.data[1].__asked = asked;
     }
 
     /** Vertical cursor line of the confusion map. */
     function moveLine(id, angle) {
         const gd = graph(id);
-        if (!gd || !gd.layout || !gd.layout.shapes) return;
+        if (!gd || !gd.layout || !gd.layout.shapes || gd.layout.shapes[0].x0 === angle) return;
         window.Plotly.relayout(gd, {"shapes[0].x0": angle, "shapes[0].x1": angle});
     }
 
-    loupe.draw = {aggregate, individual, projection, detail, confusion, moveCursor, moveBars, lift,
-        markProjection, moveLine, graph};
+    /** Call `action(gd)` once Plotly has drawn a graph: the script that does so may still load. */
+    function whenDrawn(id, action, tries = 200) {
+        const gd = graph(id);
+        if (gd && gd.on) action(gd);
+        else if (tries && document.getElementById(id)) {
+            setTimeout(() => whenDrawn(id, action, tries - 1), 50);
+        }
+    }
+
+    loupe.draw = {aggregate, individual, projection, detail, confusion, moveCursor, ownMarks, moveBars,
+        markProjection, moveLine, graph, whenDrawn};
 })(window.loupe);

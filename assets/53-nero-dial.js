@@ -1,6 +1,6 @@
 /* NERO: a polar plot as a dial. Press and drag anywhere in the disc to move along the orbit; the
- * arrow keys step. While dragging, a light overlay moves instead of the plot (redrawing a polar
- * plot takes longer than a frame); the plot's own cursor follows on release, for exports. */
+ * arrow keys step. The cursor and the rings are a light overlay, since redrawing a polar plot takes
+ * longer than a frame. */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
@@ -48,7 +48,7 @@ window.loupe = window.loupe || {};
     }
 
     /** Let a press inside `frame` (which holds a graph) move the angle.
-     *  `options`: start(), move(angle) per frame while dragging, done(angle) on release. */
+     *  `options`: move(angle) per frame while dragging, done(angle) on release. */
     function attach(frame, options) {
         if (frame.dataset.dial) return;
         frame.dataset.dial = "on";
@@ -70,7 +70,6 @@ window.loupe = window.loupe || {};
             frame.focus({preventScroll: true});
             frame.setPointerCapture(event.pointerId);
             frame.classList.add("is-dragging");
-            options.start();
             follow(event);
         });
         frame.addEventListener("pointermove", (event) => { if (centre) follow(event); });

@@ -4,7 +4,9 @@
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const CARDS = ["aggregate", "projection", "individual", "input", "detail", "confusion", "worst"];
+    const CARDS = ["aggregate", "projection", "individual", "input", "detail", "confusion", "worst",
+        "similar"];
+    const REST_MS = 90; // an angle that has not changed for so long is at rest
     const none = () => window.dash_clientside.no_update;
     const setProps = (id, props) => window.dash_clientside.set_props(id, props);
     const control = (key) => ({type: "control", page: "nero", key});
@@ -12,10 +14,17 @@ window.loupe = window.loupe || {};
     const graph = (name) => `nero-${name}-graph`;
 
     /** What the views share between redraws; small, per tab. */
-    const now = {token: 0, row: 0, angle: 0, outputs: null, source: null, placed: null,
-        selected: [], rows: [], version: 0};
+    const EMPTY = {row: 0, angle: 0, shown: 0, outputs: null, exact: null, source: null, placed: null, order: [],
+        selected: [], rows: []};
+    const now = {token: 0, version: 0, ...EMPTY};
+    const words = () => loupe.neroWords;
+    const honest = (...about) => words().honest(...about);
 
-    const say = (name, kind, more) => loupe.card.setState(card(name), {kind, ...more});
+    const isHere = () => Boolean(document.getElementById("nero-dial"));
+    /** A card that has been left must not wait for the next visit to show what was said to it. */
+    const say = (name, kind, more) => {
+        if (loupe.card.find(card(name))) loupe.card.setState(card(name), {kind, ...more});
+    };
     const modelAt = (key) => loupe.orbit.current.models.find((m) => m.key === key)
         || loupe.orbit.current.models[0];
 
@@ -26,69 +35,55 @@ window.loupe = window.loupe || {};
 
     // --- loading -------------------------------------------------------------------------------
 
-    /** Wait for the jobs of a spec, showing their progress; the newest call wins. */
-    async function finished(spec, token) {
+    /** The page opens: nothing of a former visit or task counts any more. */
+    function visit() {
+        now.token += 1;
+        Object.assign(now, EMPTY);
+        loupe.orbit.clear();
+    }
+
+    /** Nothing can be shown: the first card says why, the others do not pretend to be loading. */
+    function stopped(message, hint) {
+        say("aggregate", "failed", {message, hint: hint || ""});
+        CARDS.filter((name) => name !== "aggregate").forEach((name) =>
+            say(name, "empty", {message: "Not computed.", hint: "Retry in the first card runs it."}));
+    }
+
+    /** Wait for the jobs of a spec, showing their progress; false when one fails or is outrun. */
+    async function finished(spec, isWanted, keep) {
         const jobs = spec.models.flatMap((m) => [m.job, m.control && m.control.job]).filter(Boolean);
         for (const [i, job] of jobs.entries()) {
-            if (token !== now.token) return false;
-            const text = jobs.length > 1 ? `Turning the images (${i + 1} of ${jobs.length})` : "";
-            say("aggregate", "job", {jobId: job, message: text || "Turning the images"});
+            const which = jobs.length > 1 ? ` (${i + 1} of ${jobs.length})` : "";
+            say("aggregate", "job", {jobId: job, message: `Turning the images${which}`, keep});
             const view = await until(job);
-            if (token !== now.token) return false;
+            if (!isWanted()) return false;
             if (view.state !== "done") {
-                const message = view.error_message || "The run was cancelled.";
-                say("aggregate", "failed", {message, hint: view.error_hint || "Press Retry to run it."});
+                stopped(view.error_message || "The run was cancelled.", view.error_hint || "Press Retry to run it.");
                 return false;
             }
         }
-        return token === now.token;
+        return isWanted();
     }
 
     async function load(spec) {
-        if (!spec || !spec.models) return none();
-        const token = ++now.token;
+        if (!spec || !spec.models || !isHere()) return none();
+        const token = ++now.token, isWanted = () => token === now.token && isHere();
         if (!spec.models.length) {
+            loupe.orbit.clear(); // what was shown is not what the controls say
             CARDS.forEach((name) => say(name, "empty", {message: spec.message, hint: spec.hint || ""}));
             return none();
         }
-        CARDS.forEach((name) => say(name, "loading"));
+        const keep = Boolean(loupe.orbit.current); // what is there stays, muted, until the new comes
+        CARDS.forEach((name) => say(name, "loading", {keep}));
         try {
-            if (!await finished(spec, token)) return none();
-            await loupe.orbit.load(spec);
+            if (!await finished(spec, isWanted, keep) || !await loupe.orbit.load(spec, isWanted)) return none();
         } catch (error) {
-            say("aggregate", "failed", {message: error.message, hint: error.hint || ""});
+            if (isWanted()) stopped(error.message, error.hint);
             return none();
         }
-        if (token !== now.token) return none();
-        Object.assign(now, {outputs: null, placed: null});
-        CARDS.filter((name) => name !== "projection").forEach((name) => say(name, "ready"));
-        legend();
+        Object.assign(now, {outputs: null, exact: null, placed: null});
+        CARDS.filter((name) => !["projection", "similar"].includes(name)).forEach((name) => say(name, "ready"));
         return {version: ++now.version, task: spec.task};
-    }
-
-    /** One key for all plots: a line in each model's colour and dash beside its name. */
-    function legend() {
-        const {el} = loupe.dom, NS = "http://www.w3.org/2000/svg";
-        const dashes = ["", "8 4", "2.5 2.5", "8 3 2 3", "12 4", "12 3 2 3"];
-        const items = loupe.orbit.current.models.map((model) => {
-            const svg = document.createElementNS(NS, "svg"), line = document.createElementNS(NS, "line");
-            Object.entries({x1: 0, x2: 22, y1: 2, y2: 2, stroke: model.colour, "stroke-width": 2.5,
-                "stroke-dasharray": dashes[model.index % dashes.length]})
-                .forEach(([name, value]) => line.setAttribute(name, value));
-            svg.append(line);
-            return el("span", {title: `Weights ${model.fingerprint}`}, svg, model.title);
-        });
-        document.getElementById("nero-legend").replaceChildren(...items);
-    }
-
-    /** Honesty line: n shown of N, models and data with fingerprints, and what is special here. */
-    function honest(name, shown, extra) {
-        const {spec, n, models} = loupe.orbit.current;
-        const short = (text) => text.slice(0, 6);
-        const who = models.map((m) => `${m.title} ${short(m.fingerprint)}`).join(", ");
-        const parts = [`${shown} of ${n}`, who, `${spec.items.title} ${short(spec.items.fingerprint)}`,
-            ...(extra || []), "measured here"];
-        setProps({type: "honesty", card: card(name)}, {children: parts.join(" · ")});
     }
 
     // --- overview ------------------------------------------------------------------------------
@@ -109,9 +104,12 @@ window.loupe = window.loupe || {};
             return none();
         }
         say("aggregate", "ready");
-        honest("aggregate", rows.length, [metric, `${loupe.orbit.current.e} angles`]);
-        later(() => loupe.draw.moveCursor(graph("aggregate"), now.angle));
-        return loupe.draw.aggregate(rows, subset === "selection" ? [] : now.selected, metric);
+        honest("aggregate", rows.length, [metric, `${loupe.orbit.current.e} angles`], rows);
+        later(() => loupe.draw.moveCursor(graph("aggregate"), now.angle, []));
+        words().describeAggregate(rows, metric);
+        const beside = subset === "selection" ? [] : now.selected;
+        words().legend(beside.length);
+        return loupe.draw.aggregate(rows, beside, metric);
     }
 
     /** Run once Plotly has drawn the figure that this callback is about to return. */
@@ -120,25 +118,32 @@ window.loupe = window.loupe || {};
     }
 
     async function placed(answer) {
-        if (!answer || !loupe.orbit.current) return none();
+        if (!answer || !loupe.orbit.current || !isHere()) return none();
+        now.asked = answer.result;
         if (answer.message) {
             say("projection", "empty", {message: answer.message, hint: answer.hint});
             return none();
         }
-        const token = now.token;
+        const token = now.token, keep = Boolean(now.placed);
+        const isWanted = () => token === now.token && now.asked === answer.result && isHere();
+        const failed = (message, hint) => say("projection", "failed", {message, hint: hint || ""});
         if (answer.job) {
-            say("projection", "job", {jobId: answer.job, message: `Placing the orbits by ${answer.name}`});
+            say("projection", "job", {jobId: answer.job, message: `Placing the orbits by ${answer.name}`, keep});
             const view = await until(answer.job);
-            if (token !== now.token) return none();
-            if (view.state === "cancelled" && now.asked !== answer.result) return none();
+            if (!isWanted()) return none();
             if (view.state !== "done") {
-                say("projection", "failed", {message: view.error_message || "The run was cancelled.",
-                    hint: view.error_hint || ""});
+                failed(view.error_message || "The run was cancelled.", view.error_hint);
                 return none();
             }
         }
-        const {arrays} = await loupe.wire.fetch(`/_data/${answer.result}?u16=xy`);
-        if (token !== now.token) return none();
+        let arrays;
+        try {
+            ({arrays} = await loupe.wire.fetch(`/_data/${answer.result}?u16=xy`));
+        } catch (error) {
+            if (isWanted()) failed(error.message, error.hint);
+            return none();
+        }
+        if (!isWanted()) return none();
         now.placed = {xy: arrays.xy.data, rows: Array.from(arrays.rows.data, Number),
             trust: arrays.trustworthiness.data[0], ...answer};
         say("projection", "ready");
@@ -151,16 +156,18 @@ window.loupe = window.loupe || {};
         if (rows.some((row) => row >= loupe.orbit.current.n)) return none(); // of the previous task
         const extra = [`${name}, seed ${seed}`];
         if (Number.isFinite(trust)) extra.push(`trustworthiness ${trust.toFixed(2)}`);
-        honest("projection", rows.length, extra);
+        honest("projection", rows.length, extra, rows);
         now.order = loupe.orbit.ordered(model, rows, colour);
         later(() => { mark(); thumbnails(); });
         const title = colour === "mean" ? "mean confidence" : "variance of confidence";
-        return loupe.draw.projection(xy, rows, loupe.orbit.colouring(model, rows, colour), title);
+        const values = loupe.orbit.colouring(model, rows, colour);
+        words().describeMap(name, values, title);
+        return loupe.draw.projection(xy, rows, values, title);
     }
 
     /** The red ring, the muted rest, and the read-out of the place in the order. */
     function mark() {
-        if (!now.placed) return;
+        if (!now.placed || !isHere()) return;
         loupe.draw.markProjection(graph("projection"), now.row, now.placed.rows, now.selected);
         const place = (now.order || []).indexOf(now.row), count = (now.order || []).length;
         document.getElementById("nero-place").textContent =
@@ -183,14 +190,16 @@ window.loupe = window.loupe || {};
         const band = now.selected.length > 1 ? now.selected : rows;
         now.row = row;
         mark();
-        honest("individual", 1, [`band over ${band.length}`, loupe.sprites.name(row)]);
-        later(() => refresh(now.angle));
+        honest("individual", 1, [loupe.sprites.name(row), `band over ${band.length}`], [row]);
+        words().bandKey(band.length, band === now.selected);
+        words().describeIndividual(row);
+        later(() => live(now.angle));
         return loupe.draw.individual(row, band);
     }
 
     function bars(ready, id) {
         if (!ready || !loupe.orbit.current) return none();
-        later(() => live(now.angle));
+        later(() => refresh(now.angle));
         return loupe.draw.detail(rowOf(id));
     }
 
@@ -200,20 +209,20 @@ window.loupe = window.loupe || {};
         const row = rowOf(id), {spec} = loupe.orbit.current, mine = (now.itemToken = {});
         try {
             const {outputs, imageUrl} = await loupe.orbit.item(row);
+            if (mine !== now.itemToken || !isHere()) return;
             const source = imageUrl ? await loupe.raster.pixels(imageUrl)
                 : await loupe.raster.pixels(spec.items.atlas.url, loupe.raster.cell(spec.items.atlas, row));
-            if (mine !== now.itemToken) return;
+            if (mine !== now.itemToken || !isHere()) return;
             Object.assign(now, {outputs, source, row, exact: null});
         } catch (error) {
-            say("input", "failed", {message: error.message, hint: error.hint || ""});
+            if (mine === now.itemToken) say("input", "failed", {message: error.message, hint: error.hint || ""});
             return;
         }
+        say("input", "ready");
         honest("detail", 1, [loupe.sprites.name(row)]);
-        honest("input", 1, [`${source_size()} px`]);
+        honest("input", 1, [loupe.sprites.name(row), `${now.source.width} × ${now.source.height} px`]);
         settle(now.angle);
     }
-
-    const source_size = () => `${now.source.width} × ${now.source.height}`;
 
     /** Outputs of every model at an element of the orbit: [{values, classes}]. */
     function outputsAt(index) {
@@ -221,6 +230,7 @@ window.loupe = window.loupe || {};
             values: values.subarray(index * classes.length, (index + 1) * classes.length)}));
     }
 
+    /** [[model, probability of the true class], …]; 0 where it is not among those kept. */
     function truthOf(outputs, row) {
         const truth = loupe.orbit.current.labels[row];
         return loupe.orbit.current.models.map((model, i) => {
@@ -229,46 +239,49 @@ window.loupe = window.loupe || {};
         });
     }
 
+    const outputsNear = (angle) => now.exact || outputsAt(loupe.orbit.nearest(angle).index);
+
     /** Everything that moves with the angle, cheap enough for every frame. */
-    function live(angle) {
-        if (!now.outputs) return;
-        const {index} = loupe.orbit.nearest(angle), outputs = now.exact || outputsAt(index);
-        const values = truthOf(outputs, now.row);
-        const gd = loupe.draw.graph(graph("individual"));
-        if (gd) loupe.dial.paint(gd, angle, values.map(([model, v]) => [model.colour, v]));
-        const whole = loupe.draw.graph(graph("aggregate"));
-        if (whole) loupe.dial.paint(whole, angle, []);
+    function live(angle, isAtRest = false) {
+        if (!now.outputs || !loupe.orbit.current || !isHere()) return;
+        const outputs = outputsNear(angle), truth = loupe.orbit.current.labels[now.row];
+        now.shown = angle;
+        loupe.draw.moveCursor(graph("individual"), angle, truthOf(outputs, now.row));
+        loupe.draw.moveCursor(graph("aggregate"), angle, []);
         loupe.raster.draw(document.getElementById("nero-canvas"), now.source, angle);
-        loupe.draw.moveBars(graph("detail"), outputs);
+        loupe.draw.moveBars(graph("detail"), outputs, truth, !isAtRest);
         loupe.sprites.caption(now.row, angle, outputs);
     }
 
-    /** Redraw what belongs to an angle once it rests: also the plots' own cursors. */
+    /** What belongs to an angle once it rests: Plotly's own drawings and what is read aloud. */
     function refresh(angle) {
-        live(angle);
-        if (!now.outputs) return;
-        const {index} = loupe.orbit.nearest(angle);
-        const values = truthOf(now.exact || outputsAt(index), now.row);
-        const byModel = Object.fromEntries(values.map(([model, v]) => [model.key, v]));
-        loupe.draw.moveCursor(graph("individual"), angle, byModel);
-        loupe.draw.moveCursor(graph("aggregate"), angle);
+        if (!now.outputs || !loupe.orbit.current || !isHere()) return;
+        live(angle, true);
         loupe.draw.moveLine(graph("confusion"), angle);
+        const outputs = outputsNear(angle), values = truthOf(outputs, now.row);
+        words().describeOutputs(angle, outputs);
         const dial = document.getElementById("nero-dial");
-        dial.setAttribute("aria-valuenow", angle.toFixed(0));
+        dial.setAttribute("aria-valuenow", String(Number(angle.toFixed(2))));
         dial.setAttribute("aria-valuetext", loupe.sprites.spoken(now.row, angle, values));
+    }
+
+    let resting = 0;
+    function rest(angle) {
+        clearTimeout(resting);
+        live(angle);
+        resting = setTimeout(() => { if (now.shown === angle) refresh(angle); }, REST_MS);
     }
 
     /** The angle has come to rest: off the computed orbit the models answer once more. */
     async function settle(angle) {
         if (!now.outputs) return;
         now.exact = null;
-        const {gap} = loupe.orbit.nearest(angle);
-        refresh(angle);
-        if (gap < 1e-6) return;
-        const mine = (now.angleToken = {});
+        rest(angle);
+        if (loupe.orbit.nearest(angle).gap < 1e-6) return;
+        const mine = (now.angleToken = {}), {row} = now;
         try {
-            const exact = await loupe.orbit.at(now.row, angle);
-            if (mine !== now.angleToken || now.angle !== angle) return;
+            const exact = await loupe.orbit.at(row, angle);
+            if (mine !== now.angleToken || now.angle !== angle || now.row !== row) return;
             now.exact = exact;
             refresh(angle);
         } catch (error) {
@@ -279,7 +292,7 @@ window.loupe = window.loupe || {};
     function showAngle(ready, value) {
         if (!ready || !loupe.orbit.current) return;
         const angle = Number(value);
-        if (!Number.isFinite(angle)) return; // an empty box while typing
+        if (value === "" || value === null || !Number.isFinite(angle)) return; // an empty box while typing
         now.angle = ((angle % 360) + 360) % 360;
         now.angleToken = null;
         settle(now.angle);
@@ -291,7 +304,7 @@ window.loupe = window.loupe || {};
         if (!ready || !loupe.orbit.current) return none();
         const rows = rowsFor(subset, selection), model = modelAt(focus);
         if (!rows.length) return none();
-        honest("confusion", rows.length, [model.title]);
+        honest("confusion", rows.length, [model.title], rows);
         later(() => loupe.draw.moveLine(graph("confusion"), now.angle));
         return loupe.draw.confusion(model, rows);
     }
@@ -299,19 +312,13 @@ window.loupe = window.loupe || {};
     function worst(ready, focus, subset, selection) {
         if (!ready || !loupe.orbit.current) return [none(), none()];
         const rows = rowsFor(subset, selection), model = modelAt(focus);
-        honest("worst", rows.length, [`worst angle of ${model.title}`]);
+        honest("worst", rows.length, [`worst angle of ${model.title}`], rows);
         return loupe.sprites.table(rows, model);
     }
 
-    /** A drag begins: the marks of both polar plots follow the pointer without redrawing them. */
-    function lift() {
-        ["individual", "aggregate"].forEach((name) => loupe.draw.lift(graph(name)));
-        live(now.angle);
-    }
-
-    loupe.nero = {lift, now, control, graph, card, setProps, modelAt, mark, live, settle, thumbnails};
+    loupe.nero = {now, control, graph, card, setProps, modelAt, mark, live, settle, thumbnails, say, isHere};
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
-        nero: {load, aggregate, placed, projection, individual, bars, item, angle: showAngle,
+        nero: {visit, load, aggregate, placed, projection, individual, bars, item, angle: showAngle,
             confusion, worst},
     });
 })(window.loupe);

@@ -5,9 +5,10 @@ window.loupe = window.loupe || {};
     "use strict";
     const MAP_THUMBNAILS = 70; // at most so many images on the map; more would cover each other
     const current = () => loupe.orbit.current;
-    const className = (k) => current().spec.items.classes[k] ?? String(k);
+    /** Name of a class; -1 is no answer. */
+    const className = (k) => (k < 0 ? "no answer" : current().spec.items.classes[k] ?? String(k));
 
-    const name = (row) => `item ${current().ids[row]}, a ${className(current().labels[row])}`;
+    const name = (row) => `item ${current().ids[row]}, labelled ${className(current().labels[row])}`;
 
     /** A thumbnail as a styled element: a window onto the sprite. */
     function thumbnail(row, size_px) {
@@ -23,9 +24,11 @@ window.loupe = window.loupe || {};
         return box;
     }
 
+    /** The strongest class of one model's outputs; "no answer" where they are undefined. */
     function winner({values, classes}) {
         let best = 0;
         for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+        if (!Number.isFinite(values[best])) return {name: "no answer", confidence: NaN, right: () => false};
         return {name: className(Number(classes[best])), confidence: values[best],
             right: (truth) => Number(classes[best]) === truth};
     }
@@ -33,26 +36,27 @@ window.loupe = window.loupe || {};
     /** Under the image: which item, at which angle, and what each model calls it. */
     function caption(row, angle, outputs) {
         const host = document.getElementById("nero-caption"), truth = current().labels[row];
-        const head = document.createElement("p");
-        head.textContent = `#${current().ids[row]} · ${className(truth)} · ${angle.toFixed(angle % 1 ? 1 : 0)}°`;
+        const {el} = loupe.dom, degrees = angle.toFixed(angle % 1 ? 1 : 0);
+        const head = el("p", {}, `#${current().ids[row]} · ${className(truth)} · ${degrees}°`);
         const answers = current().models.map((model, i) => {
-            const line = document.createElement("p"), best = winner(outputs[i]);
-            line.style.setProperty("--model", model.colour);
-            line.className = best.right(truth) ? "is-right" : "is-wrong";
-            line.textContent = `${best.name} ${best.confidence.toFixed(2)}`;
-            line.title = `${model.title}: ${best.name}, probability ${best.confidence.toFixed(3)}`;
-            return line;
+            const best = winner(outputs[i]), verdict = best.right(truth) ? "right" : "wrong";
+            const probability = Number.isFinite(best.confidence) ? ` ${best.confidence.toFixed(2)}` : "";
+            return el("p", {class: `is-${verdict}`, style: `--model: ${model.colour}`},
+                el("span", {class: "nero-who"}, `${model.title} `),
+                el("span", {class: "nero-answer", title: best.name}, best.name + probability),
+                el("span", {class: "nero-verdict", role: "img", "aria-label": verdict}));
         });
         host.replaceChildren(head, ...answers);
     }
 
     /** The same as one sentence, for screen readers. */
     function spoken(row, angle, values) {
-        const answers = values.map(([model, v]) => `${model.title} ${v.toFixed(2)}`).join(", ");
-        return `${angle.toFixed(0)} degrees, ${name(row)}; confidence in the true class: ${answers}`;
+        const told = (v) => (Number.isFinite(v) ? v.toFixed(2) : "undefined");
+        const answers = values.map(([model, v]) => `${model.title} ${told(v)}`).join(", ");
+        return `${Number(angle.toFixed(2))} degrees, ${name(row)}; confidence in the true class: ${answers}`;
     }
 
-    const round = (value) => Number(value.toPrecision(4));
+    const round = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null);
 
     /** Columns and rows of the grid of worst items for the model in focus. */
     function table(rows, focus) {
@@ -63,19 +67,19 @@ window.loupe = window.loupe || {};
             return {id: current().ids[row], key: String(current().ids[row]), row, label: className(current().labels[row]),
                 mean: round(means[i]), variance: round(variances[i]), angle: round(worst.angle),
                 called: className(worst.called)};
-        }).sort((a, b) => a.mean - b.mean);
-        const short = {valueFormatter: {function: "d3.format('.3f')(params.value)"}};
+        }).sort((a, b) => (a.mean ?? 2) - (b.mean ?? 2)); // undefined last
+        const short = {valueFormatter: {function: "params.value === null ? '–' : d3.format('.3f')(params.value)"}};
         const number = (field, headerName, more) => ({field, headerName, flex: 1, minWidth: 62,
             type: "rightAligned", ...more});
         const columns = [
             {field: "row", headerName: "", cellRenderer: "NeroThumb", width: 44, sortable: false,
                 resizable: false},
-            number("id", "Item"),
-            {field: "label", headerName: "Truth", minWidth: 64, flex: 1},
+            number("id", "Item", {flex: 0.8}),
+            {field: "label", headerName: "Truth", minWidth: 64, flex: 1.4, tooltipField: "label"},
             number("mean", "Mean", short),
             number("variance", "Variance", {...short, minWidth: 76}),
             number("angle", "Worst at", {minWidth: 76, valueFormatter: {function: "params.value + '°'"}}),
-            {field: "called", headerName: "Called", minWidth: 64, flex: 1}];
+            {field: "called", headerName: "Called", minWidth: 64, flex: 1.4, tooltipField: "called"}];
         return [columns, data];
     }
 
@@ -109,20 +113,25 @@ window.loupe = window.loupe || {};
         return urls.get(key);
     }
 
+    /** A thumbnail as pixels of its own, so that pictures and reports of the card have it. */
+    function picture(row) {
+        const canvas = document.createElement("canvas"), {atlas} = current().spec.items;
+        Object.assign(canvas, {width: atlas.width_px, height: atlas.height_px});
+        loupe.raster.pixels(atlas.url, loupe.raster.cell(atlas, row))
+            .then((pixels) => loupe.raster.draw(canvas, pixels, 0));
+        return canvas;
+    }
+
     /** The strip of similar items; each is a button that opens it. */
     function strip(found, choose) {
-        const host = document.getElementById("nero-strip");
+        const host = document.getElementById("nero-strip"), {el} = loupe.dom;
         host.replaceChildren(...found.map(({row, shift_deg: shift, distance}) => {
-            const button = document.createElement("button");
-            button.type = "button";
-            const text = document.createElement("span");
             const turn = shift > 180 ? shift - 360 : shift;
-            text.textContent = `${className(current().labels[row])} · ${turn ? `${turn > 0 ? "+" : "−"}${Math.abs(turn)}°` : "0°"} · ${distance.toFixed(3)}`;
-            button.append(thumbnail(row, 56), text);
-            button.setAttribute("aria-label",
-                `${name(row)}, turned by ${turn} degrees, distance ${distance.toFixed(3)}`);
-            button.addEventListener("click", () => choose(row));
-            return button;
+            const turned = turn ? `${turn > 0 ? "+" : "−"}${Math.abs(turn)}°` : "0°";
+            const label = `${name(row)}, turned by ${turn} degrees, distance ${distance.toFixed(3)}`;
+            return el("button", {type: "button", "aria-label": label, title: label, onclick: () => choose(row)},
+                picture(row), el("span", {}, className(current().labels[row])),
+                el("span", {}, `${turned} · ${distance.toFixed(3)}`));
         }));
     }
 
@@ -136,5 +145,5 @@ window.loupe = window.loupe || {};
         return window.React.createElement("span", {className: "nero-thumb", style});
     };
 
-    loupe.sprites = {name, thumbnail, caption, spoken, table, onMap, strip, className};
+    loupe.sprites = {name, thumbnail, winner, caption, spoken, table, onMap, strip, className};
 })(window.loupe);

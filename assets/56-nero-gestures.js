@@ -4,7 +4,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const nero = () => loupe.nero;
-    const here = () => document.getElementById("nero-dial") && loupe.orbit.current;
+    const here = () => nero().isHere() && loupe.orbit.current;
 
     function chooseAngle(angle) {
         nero().setProps(nero().control("angle"), {value: Number(angle.toFixed(2)) % 360});
@@ -27,10 +27,15 @@ window.loupe = window.loupe || {};
         nero().live(snapped(angle));
     }
 
+    function release(angle) {
+        if (angle === nero().now.angle) nero().settle(angle); // no change for Dash to notice
+        else chooseAngle(angle);
+    }
+
     /** Called when the page has mounted and whenever it has loaded another orbit. */
     function attach(ready) {
         if (!ready) return;
-        const options = {start: () => nero().lift(), move: drag, done: (angle) => here() && chooseAngle(snapped(angle))};
+        const options = {move: drag, done: (angle) => here() && release(snapped(angle))};
         loupe.dial.attach(document.getElementById("nero-dial"), options);
         loupe.dial.attach(document.getElementById("nero-aggregate-graph"), options);
         const canvas = document.getElementById("nero-canvas");
@@ -38,11 +43,21 @@ window.loupe = window.loupe || {};
             const box = canvas.getBoundingClientRect();
             return {x: box.left + box.width / 2, y: box.top + box.height / 2, radius: box.width * 0.75};
         }});
-        map(loupe.draw.graph(nero().graph("projection")));
+        loupe.draw.whenDrawn(nero().graph("projection"), map);
+        ["individual", "aggregate"].forEach((name) => loupe.draw.whenDrawn(nero().graph(name), polar));
+    }
+
+    /** Plotly draws its own marks with each drawing; the overlay moves to where the disc is now. */
+    function polar(gd) {
+        if (gd.__loupe) return;
+        gd.__loupe = true;
+        const drawn = () => { loupe.draw.ownMarks(gd); nero().live(nero().now.shown); };
+        gd.on("plotly_afterplot", drawn);
+        drawn();
     }
 
     function map(gd) {
-        if (!gd || gd.__loupe) return;
+        if (gd.__loupe) return;
         gd.__loupe = true;
         gd.on("plotly_click", ({points: [point]}) => {
             if (point && point.customdata !== undefined) {
@@ -96,10 +111,14 @@ window.loupe = window.loupe || {};
         if (!here()) return;
         const model = nero().modelAt(focus), {row} = nero().now, card = nero().card("similar");
         const rows = await loupe.orbit.similar(model, row, SIMILAR);
-        if (row !== nero().now.row || !rows.length) return;
+        if (row !== nero().now.row || !here()) return;
+        if (!rows.length) {
+            nero().say("similar", "empty", {message: "There is no other item to compare with."});
+            return;
+        }
         found = rows;
         loupe.sprites.strip(found, chooseRow);
-        loupe.card.setState(card, {kind: "ready"});
+        nero().say("similar", "ready");
         nero().setProps({type: "honesty", card}, {children: [`${found.length} nearest of`,
             `${loupe.orbit.current.n} to ${loupe.sprites.name(row)}`].join(" ") + ` · ${model.title}`});
     }

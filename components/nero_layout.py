@@ -32,6 +32,12 @@ ORBITS: Final[Options] = (
 )
 
 
+# Heights of the bodies; 50-nero.css changes them where the window lets all five sections be seen.
+PLOT_PX: Final = 340
+DETAIL_PX: Final = 190
+NO_FIGURE: Final = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
+
+
 def graph_of(card: str) -> str:
     """Id of the graph inside a card."""
     return f"{card}-graph"
@@ -107,7 +113,7 @@ def _graph(card: str, *, lasso: bool = False) -> Component:
         "doubleClick": "reset",
         "responsive": True,
     }
-    return dcc.Graph(id=graph_of(card), figure={}, config=config, className="nero-graph")
+    return dcc.Graph(id=graph_of(card), figure=NO_FIGURE, config=config, className="nero-graph")
 
 
 def overview(values: Values, subsets: Options) -> Component:
@@ -124,7 +130,7 @@ def overview(values: Values, subsets: Options) -> Component:
     return plot_card(
         AGGREGATE,
         "Aggregate",
-        "At which angles does each model fail, on average?",
+        "At which angles does each model fail?",
         html.Div(
             [_graph(AGGREGATE), html.Div(id="nero-legend", className="nero-legend")],
             className="nero-fill",
@@ -132,7 +138,7 @@ def overview(values: Values, subsets: Options) -> Component:
         table=AGGREGATE,
         method=methods.AGGREGATE,
         controls=controls,
-        min_height_px=360,
+        min_height_px=PLOT_PX,
     )
 
 
@@ -155,7 +161,7 @@ def scatter(values: Values, methods_offered: Options) -> Component:
         table=PROJECTION,
         method=methods.PROJECTION,
         controls=controls,
-        min_height_px=360,
+        min_height_px=PLOT_PX,
     )
 
 
@@ -207,15 +213,17 @@ def single(values: Values) -> Component:
             aria_valuenow=str(values["angle"]),
         ),
     )
+    ribbon = html.I(className="nero-ribbon", **named(aria_hidden="true"))
+    band = html.Span([ribbon, html.Span()], id="nero-band", className="nero-band", hidden=True)
     return plot_card(
         INDIVIDUAL,
         "Individual",
-        "How sure of the truth is each model at every angle?",
+        "How sure of the truth at every angle?",
         html.Div(dial, className="nero-fill"),
         table=INDIVIDUAL,
         method=methods.INDIVIDUAL,
-        controls=[html.P("Drag the green line, or use ← →", className="nero-tip")],
-        min_height_px=360,
+        controls=[html.P(["Drag the green line, or use ← →", band], className="nero-tip")],
+        min_height_px=PLOT_PX,
     )
 
 
@@ -237,7 +245,7 @@ def image(values: Values) -> Component:
     body = html.Div(
         [
             html.Canvas(id="nero-canvas", className="nero-canvas", width=28, height=28),
-            html.Div(id="nero-caption", className="nero-caption", role="status"),
+            html.Div(id="nero-caption", className="nero-caption"),
         ],
         className="nero-image",
     )
@@ -248,7 +256,7 @@ def image(values: Values) -> Component:
         body,
         method=methods.INPUT,
         controls=[angle],
-        min_height_px=210,
+        min_height_px=DETAIL_PX,
     )
 
 
@@ -260,7 +268,7 @@ def bars() -> Component:
         _graph(DETAIL),
         table=DETAIL,
         method=methods.DETAIL,
-        min_height_px=170,
+        min_height_px=DETAIL_PX,
     )
 
 

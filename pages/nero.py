@@ -88,15 +88,13 @@ def layout(**query: str) -> html.Div:
     focused = cast(list[str], values["models"])
     if values["focus"] not in focused:
         values["focus"] = focused[0]
-    tip = html.P([html.B("Try this first: "), TRY], className="nero-try")
     hiding = hidden(PAGE, "item", values["item"])
-    parts_of_page = [_head(values), tip, _views(values, items), hiding, *_stores(shape, notices)]
+    parts_of_page = [_head(values), _views(values, items), hiding, *_stores(shape, notices)]
     return html.Div(parts_of_page, className="lp-page")
 
 
 TRY: Final = (
-    "drag the green line to turn the item, and watch where the models part company. Then lasso the "
-    "dots of the orbit map that look unlike the rest."
+    "drag the green line and watch where the models part; then lasso dots of the orbit map."
 )
 
 
@@ -106,7 +104,8 @@ def _head(values: Values) -> html.Header:
         for key in nero_spec.ordered_models(str(values["task"]))
     ]
     steps = nero_spec.step_options(STEPS_DEG)
-    title = [html.H1("NERO"), html.P("How does the model answer along the orbit of an input?")]
+    tip = html.P([html.B("Try this first: "), TRY], className="nero-try")
+    title = [html.H1("NERO"), html.P("How does the model answer along the orbit of an input?"), tip]
     toolbar = parts.toolbar(values, nero_spec.task_options(), models, steps)
     return html.Header([html.Div(title), toolbar], className="nero-head")
 
@@ -118,7 +117,8 @@ def _views(values: Values, items: ItemSet) -> html.Div:
         parts.overview(values, nero_spec.subset_options(items)),
         parts.scatter(values, reductions),
         parts.single(values),
-        html.Div([parts.image(values), parts.bars()], className="nero-pair"),
+        parts.image(values),
+        parts.bars(),
         parts.confusions(),
         parts.worst(),
         parts.similar(),
@@ -150,6 +150,7 @@ def _clientside(function: str, *wiring: Any, namespace: str = "nero", **options:
 
 SELECTED: Final = Input(SELECTION, "data")
 LOADED: Final = Input(READY, "data")
+_clientside("visit", Input(VISIT, "data"))
 _clientside("load", Output(READY, "data"), Input(ORBITS, "data"))
 _clientside(
     "aggregate",

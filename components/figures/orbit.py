@@ -18,6 +18,7 @@ from components.theme import CURSOR, RING, model_colour
 
 F32 = NDArray[np.float32]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+STRONGEST_SHOWN = 8  # rows of bars where there are too many classes for a bar each
 GL_FROM = 5_000  # points; below it SVG is sharper and needs none of the browser's few GL contexts
 
 
@@ -56,7 +57,7 @@ def aggregate(
     traces = []
     for curve in curves:
         traces.append(_curve(angles_deg, curve, role="curve"))
-        traces.append(_curve(angles_deg, _without_values(curve), role="selection", width=1.25))
+        traces.append(_curve(angles_deg, _without_values(curve), role="selection", width=1.75))
         if with_control:
             traces.append(_curve(angles_deg, _without_values(curve), role="control", width=1))
     return go.Figure([*traces, _cursor()], layout=_polar_layout(view))
@@ -76,30 +77,40 @@ def individual(
 
 
 def detail(classes: Sequence[str], curves: Sequence[ModelCurve], *, view: str) -> go.Figure:
-    """Bars of every class's probability at one element of the orbit, grouped by model."""
-    bars = [
-        go.Bar(
-            x=list(classes),
-            y=curve.values if len(curve.values) else None,
-            name=curve.title,
-            marker={"color": curve.colour, "line": {"width": 0}},
-            meta={"role": "bars", "model": curve.key},
-            hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+    """Bars of the classes' probabilities at one element of the orbit, grouped by model.
+
+    With no ``classes`` there are too many for a bar each: the browser fills in the strongest, in
+    rows, so that their names can be read.
+    """
+    bars = [_bars(classes, curve) for curve in curves]
+    values = {"range": [0, 1], "dtick": 0.25, "fixedrange": True, "tickformat": ".2f"}
+    shared = {"uirevision": view, "barmode": "group", "bargroupgap": 0.05, "showlegend": False}
+    if not classes:
+        rows = {"range": [STRONGEST_SHOWN - 0.5, -0.5], "fixedrange": True, "tickvals": []}
+        margin = {"l": 148, "r": 12, "t": 4, "b": 22}
+        return go.Figure(
+            bars, layout={**shared, "bargap": 0.3, "margin": margin, "xaxis": values, "yaxis": rows}
         )
-        for curve in curves
-    ]
+    names = {"type": "category", "fixedrange": True}
+    margin = {"l": 34, "r": 8, "t": 8, "b": 22}
     return go.Figure(
-        bars,
-        layout={
-            "uirevision": view,
-            "barmode": "group",
-            "bargap": 0.25,
-            "bargroupgap": 0.05,
-            "margin": {"l": 34, "r": 8, "t": 8, "b": 32},
-            "showlegend": False,
-            "yaxis": {"range": [0, 1], "dtick": 0.25, "fixedrange": True, "tickformat": ".2f"},
-            "xaxis": {"type": "category", "fixedrange": True},
-        },
+        bars, layout={**shared, "bargap": 0.25, "margin": margin, "xaxis": names, "yaxis": values}
+    )
+
+
+def _bars(classes: Sequence[str], curve: ModelCurve) -> go.Bar:
+    values = curve.values if len(curve.values) else None
+    where: dict[str, object] = {"x": list(classes), "y": values}
+    hover = "%{x}: %{y:.3f}<extra>%{fullData.name}</extra>"
+    if not classes:
+        where = {"x": values, "orientation": "h"}
+        hover = "%{customdata}: %{x:.3f}<extra>%{fullData.name}</extra>"
+    return go.Bar(
+        **where,
+        name=curve.title,
+        marker={"color": curve.colour, "line": {"width": 0}},
+        meta={"role": "bars", "model": curve.key},
+        hovertemplate=hover,
     )
 
 
@@ -160,7 +171,12 @@ def confusion(angles_deg: F32, classes: Sequence[str], shares: F32, *, view: str
         layout={
             "uirevision": view,
             "margin": {"l": 64, "r": 4, "t": 6, "b": 36},
-            "xaxis": {"ticksuffix": "°", "dtick": 45, "title": {"text": "angle", "standoff": 6}},
+            "xaxis": {
+                "ticksuffix": "°",
+                "dtick": 90,
+                "tickangle": 0,
+                "title": {"text": "angle", "standoff": 6},
+            },
             "yaxis": {"type": "category", "automargin": True, "autorange": "reversed"},
             "shapes": [
                 {
@@ -203,11 +219,11 @@ def _curve(
         r=_closed(curve.values) if drawn else None,
         name=curve.title + suffix,
         mode="lines",
-        opacity=0.55 if role == "control" else 1,
+        opacity=0.6 if role == "control" else 1,
         line={
             "color": curve.colour,
             "width": width,
-            "dash": {"curve": curve.dash, "selection": "dot", "control": "dot"}[role],
+            "dash": {"curve": curve.dash, "selection": "dot", "control": "solid"}[role],
         },
         showlegend=role == "curve",
         meta={"role": role, "model": curve.key},
