@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadRequest, NotFound, StorageFull
-from backend.files import evict, private_folder, write_atomic
+from backend.files import evict, private_folder, sweep, write_atomic
 from backend.protocols import JSON, Arrays
 
 log = logging.getLogger(__name__)
@@ -79,14 +79,16 @@ class ArrayStore:
         self.root = private_folder(root)
         self.budget_bytes = budget_bytes
         self.bundled = tuple(bundled)
+        self._whole: dict[Path, tuple[int, int]] = {}  # inode and size of what was read whole
 
     def path(self, key: str) -> Path:
         """Where the result of ``key`` is or would be written."""
         return self.root / checked_key(key)[:2] / f"{key}.npz"
 
     def has(self, key: str) -> bool:
-        """Whether a file is held under ``key``; it may still turn out to be damaged."""
-        return any(path.is_file() for path in self._places(key))
+        """Whether a whole result is held under ``key``. Each file is read once to know."""
+        own, *bundled = self._places(key)
+        return self._is_whole(own, True) or any(self._is_whole(path, False) for path in bundled)
 
     def get(self, key: str) -> dict[str, NDArray[np.generic]] | None:
         """The arrays of ``key``, read-only; ``None`` if absent. A damaged file is removed."""
@@ -123,21 +125,37 @@ class ArrayStore:
         for gone in evict(self.root, "*/*.npz", self.budget_bytes, keep=path):
             log.info("result %s evicted", gone.stem[:12])
 
+    def sweep(self, pid: int | None = None) -> None:
+        """Remove what process ``pid``, which is dead, left unfinished; or all such files."""
+        sweep(self.root, pid)
+
+    def _is_whole(self, path: Path, is_ours: bool) -> bool:
+        try:
+            stat = path.stat()
+        except OSError:
+            return False
+        known = self._whole.get(path) == (stat.st_ino, stat.st_size)
+        return known or self._read(path, is_ours=is_ours) is not None
+
     def _places(self, key: str) -> list[Path]:
         own = self.path(key)
         return [own, *(folder / f"{key}.npz" for folder in self.bundled)]
 
     def _read(self, path: Path, *, is_ours: bool) -> dict[str, NDArray[np.generic]] | None:
         try:
-            return read_npz(path)
+            stat = path.stat()
+            arrays = read_npz(path)
         except FileNotFoundError:
             return None
         except DAMAGED as error:
             log.warning("result %s is damaged and counts as absent: %s", path.stem[:12], error)
+            self._whole.pop(path, None)
             if is_ours:
                 with contextlib.suppress(OSError):
                     path.unlink()
             return None
+        self._whole[path] = (stat.st_ino, stat.st_size)
+        return arrays
 
 
 def read_npz(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -8,7 +8,7 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from backend.errors import BackendError, NotFound
+from backend.errors import NotFound, WeightsRefused
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 ANSWERS: Final = {"photos": "imagenet"}
 """What a task's models were made for, where it is not called like the task."""
 _loading = threading.Lock()
-
-
-class WeightsRefused(BackendError):
-    """A weights file is missing, damaged or not the one its card describes."""
 
 
 @cache

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from backend.errors import BadRequest
+from backend.errors import BadRequest, StorageFull
 from backend.files import private_folder
+
+BUSY_MS: Final = 5000  # a writer waits so long for another one
+HINT: Final = (
+    "Free some space in the state folder, or set LOUPE_STATE_DIR or LOUPE_DATABASE_URL to a place "
+    "that works."
+)
 
 
 class Base(DeclarativeBase):
@@ -19,37 +35,68 @@ class Base(DeclarativeBase):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for ``url``, with all tables of :class:`Base` made.
+    """An engine for ``url``; nothing is connected yet.
 
     SQLite runs with a write-ahead log, so readers never wait for a writer, and with
     ``synchronous=FULL``, so what was committed survives a power cut.
 
     Raises:
-        BadRequest: the URL is not one.
+        BadRequest: the URL is not one, or the Python package for its database is missing.
         StorageFull: the folder of the SQLite file cannot be made.
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+    except (ArgumentError, ValueError) as error:
         raise BadRequest(
             "LOUPE_DATABASE_URL is not a SQLAlchemy URL.", "Example: sqlite:////data/loupe.db"
         ) from error
-    is_sqlite = parsed.get_backend_name() == "sqlite"
+    except ImportError as error:
+        raise BadRequest(
+            f"LOUPE_DATABASE_URL needs the Python package {error.name}, which is not installed.",
+            f"Run `.venv/bin/pip install {error.name}`, or leave LOUPE_DATABASE_URL empty.",
+        ) from error
     if is_sqlite and parsed.database and parsed.database != ":memory:":
         private_folder(Path(parsed.database).parent)
-    engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
     return engine
 
 
 def make_tables(engine: Engine) -> None:
-    """Create the tables that are missing."""
-    Base.metadata.create_all(engine)
+    """Create the tables that are missing.
+
+    Raises:
+        StorageFull: the database cannot be opened or written.
+    """
+    with answering("The database cannot be opened"):
+        try:
+            Base.metadata.create_all(engine)
+        except OperationalError:  # a second server started at the same moment made them
+            Base.metadata.create_all(engine)
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turn what the database refuses inside the block into a sentence that begins with ``what``.
+
+    Raises:
+        StorageFull: with the reason where SQLite gives it; other databases name their hosts.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        reason = "the database does not answer"
+        if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+            reason = str(error.orig)[:120]
+        raise StorageFull(f"{what}: {reason}.", HINT) from error
 
 
 def _tune_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -33,6 +33,10 @@ class DeviceFull(BackendError):
     """Even a batch of one does not fit into the device's memory."""
 
 
+class WeightsRefused(BackendError):
+    """A weights file is missing, damaged or not the one its card describes."""
+
+
 class StorageFull(BackendError):
     """The disk refused a write: it is full or read-only."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from uuid import uuid4
 from backend.errors import StorageFull
 
 PART = ".part"
+CLAIM = "loupe.lock"
 
 
 def private_folder(path: Path) -> Path:
@@ -29,6 +31,34 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def claim(folder: Path) -> BinaryIO | None:
+    """A hold on ``folder`` that no second server gets until it is closed; ``None`` if taken.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Raises:
+        StorageFull: the folder cannot be written.
+    """
+    private_folder(folder)
+    try:
+        file = (folder / CLAIM).open("ab")
+    except OSError as error:
+        raise refused("The state folder cannot be written", error) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def sweep(root: Path, pid: int | None = None) -> None:
+    """Remove files that were never finished: those of process ``pid``, which is dead, or all."""
+    for part in root.rglob(f"{pid}-*{PART}" if pid else f"*{PART}"):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
 def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> int:
     """Let ``write`` fill a file beside ``path``, then rename it; returns its size in bytes.
 
@@ -37,7 +67,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> int:
     Raises:
         StorageFull: the disk is full, read-only or refuses for another reason.
     """
-    part = path.with_name(f"{uuid4().hex}{PART}")
+    part = path.with_name(f"{os.getpid()}-{uuid4().hex}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with part.open("wb") as out:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, Text, delete, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from backend.database import Base
-from backend.errors import StorageFull
+from backend.database import Base, answering
 from backend.jobs import JobState, JobView
 
 KEEP = 5000
+UNREAD, UNWRITTEN = "The job list cannot be read", "The job list cannot be written"
 UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 
 
@@ -40,55 +39,49 @@ class JobRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Reads and writes :class:`JobRow`. Each write is on disk when the method returns."""
+    """Reads and writes :class:`JobRow`. Each write is on disk when the method returns.
+
+    Raises:
+        StorageFull: by every method, when the database cannot be read or written.
+    """
 
     engine: Engine
 
     def save(self, job: JobView, log: Sequence[str] = ()) -> None:
-        """Write ``job`` down, over an older row of the same id.
-
-        Raises:
-            StorageFull: the database cannot be written.
-        """
-        try:
-            with Session(self.engine) as session, session.begin():
-                session.merge(_row(job, log))
-        except OperationalError as error:
-            raise _unwritable(error) from error
+        """Write ``job`` down, over an older row of the same id."""
+        with answering(UNWRITTEN), Session(self.engine) as session, session.begin():
+            session.merge(_row(job, log))
 
     def remove(self, job_id: str) -> None:
         """Forget a job that was never started."""
-        with Session(self.engine) as session, session.begin():
+        with answering(UNWRITTEN), Session(self.engine) as session, session.begin():
             session.execute(delete(JobRow).where(JobRow.id == job_id))
 
     def find(self, job_id: str) -> JobView | None:
-        with Session(self.engine) as session:
+        with answering(UNREAD), Session(self.engine) as session:
             row = session.get(JobRow, job_id)
             return _view(row) if row else None
 
     def log(self, job_id: str) -> list[str]:
-        with Session(self.engine) as session:
+        with answering(UNREAD), Session(self.engine) as session:
             row = session.get(JobRow, job_id)
             return [str(line) for line in json.loads(row.log)] if row else []
 
     def done(self, key: str) -> str | None:
         """Id of the newest job that computed ``key``."""
         query = select(JobRow.id).where(JobRow.key == key, JobRow.state == JobState.DONE.value)
-        with Session(self.engine) as session:
+        with answering(UNREAD), Session(self.engine) as session:
             return session.scalar(query.order_by(JobRow.submitted_at.desc()).limit(1))
 
     def recent(self, limit: int) -> list[JobView]:
         query = select(JobRow).order_by(JobRow.submitted_at.desc()).limit(limit)
-        with Session(self.engine) as session:
+        with answering(UNREAD), Session(self.engine) as session:
             return [_view(row) for row in session.scalars(query)]
 
     def interrupt_unfinished(self) -> int:
         """Mark what an earlier run of the app left unfinished; also forget the oldest jobs.
 
         Returns the number of jobs marked.
-
-        Raises:
-            StorageFull: the database cannot be written.
         """
         mark = (
             update(JobRow)
@@ -100,22 +93,11 @@ class History:
             )
         )
         oldest = select(JobRow.id).order_by(JobRow.submitted_at.desc()).offset(KEEP)
-        try:
-            with Session(self.engine) as session, session.begin():
-                count = session.execute(select(JobRow.id).where(JobRow.state.in_(UNFINISHED))).all()
-                session.execute(mark)
-                session.execute(delete(JobRow).where(JobRow.id.in_(oldest)))
-        except OperationalError as error:
-            raise _unwritable(error) from error
+        with answering(UNWRITTEN), Session(self.engine) as session, session.begin():
+            count = session.execute(select(JobRow.id).where(JobRow.state.in_(UNFINISHED))).all()
+            session.execute(mark)
+            session.execute(delete(JobRow).where(JobRow.id.in_(oldest)))
         return len(count)
-
-
-def _unwritable(error: OperationalError) -> StorageFull:
-    reason = str(error.orig) if error.orig else "no answer"
-    return StorageFull(
-        f"The job list cannot be written: {reason[:120]}.",
-        "Free some space in the state folder, or set LOUPE_STATE_DIR or LOUPE_DATABASE_URL.",
-    )
 
 
 def _row(job: JobView, log: Sequence[str]) -> JobRow:

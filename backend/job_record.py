@@ -19,7 +19,13 @@ LOG_LINES: Final = 200
 # Kinds of failure that keep their meaning (and so their HTTP status) across the pipe.
 KINDS: Final[dict[str, type[BackendError]]] = {
     kind.__name__: kind
-    for kind in (errors.BadRequest, errors.NotFound, errors.DeviceFull, errors.StorageFull)
+    for kind in (
+        errors.BadRequest,
+        errors.NotFound,
+        errors.DeviceFull,
+        errors.StorageFull,
+        errors.WeightsRefused,
+    )
 }
 ENDED: Final = ("The app ended before this job did.", "Run it again.")
 DIED: Final = ("The worker process ended while it computed this.", "Run it again.")

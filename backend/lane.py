@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import orjson
 
 from backend import wire
+from backend.jobs import NoAnswer
 from backend.protocols import JSON
 from backend.settings import PROJECT
 
@@ -31,8 +32,8 @@ class Listener(Protocol):
 
     def received(self, lane: Lane, message: dict[str, Any]) -> None: ...
 
-    def died(self, lane: Lane) -> None:
-        """The process has ended; :meth:`Lane.send` starts another one. Called under the lock."""
+    def died(self, lane: Lane, pid: int) -> None:
+        """Process ``pid`` has ended; :meth:`Lane.send` starts another. Called under the lock."""
         ...
 
 
@@ -68,7 +69,11 @@ class Lane:
         return process.pid if process else None
 
     def send(self, message: Mapping[str, JSON]) -> None:
-        """Send ``message``, starting the process when there is none."""
+        """Send ``message``, starting the process when there is none.
+
+        Raises:
+            NoAnswer: no process can be started.
+        """
         if self._is_closed:
             return
         pipe = self._pipe or self._spawn()
@@ -83,16 +88,21 @@ class Lane:
         if process:
             process.kill()
 
+    def quit(self) -> None:
+        """Tell the process to end; :meth:`close` waits for that."""
+        with self._lock:
+            self._is_closed = True
+            if self._pipe:
+                try:
+                    self._pipe.send_bytes(orjson.dumps({"do": "quit"}))
+                except OSError:
+                    log.debug("%s worker had ended", self.name)
+
     def close(self, wait_s: float = 3.0) -> None:
         """End the process for good and wait for it."""
         with self._lock:
-            self._is_closed = True
-            process, reader, pipe = self._process, self._reader, self._pipe
-            if pipe:
-                try:
-                    pipe.send_bytes(orjson.dumps({"do": "quit"}))
-                except OSError:
-                    log.debug("%s worker had ended", self.name)
+            process, reader = self._process, self._reader
+        self.quit()
         if process:
             try:
                 process.wait(wait_s)
@@ -102,17 +112,7 @@ class Lane:
             reader.join()
 
     def _spawn(self) -> Connection:
-        ours, theirs = Pipe()
-        start = orjson.dumps({**self._start, "lane": self.name, "fd": theirs.fileno()}).decode()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "backend.worker", start],
-            cwd=PROJECT,
-            env={**os.environ, **self._env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-        )
-        theirs.close()
+        ours, process = self._started()
         self._process, self._pipe = process, ours
         self._reader = threading.Thread(
             target=self._read, args=(process, ours), name=f"{self.name}-reader", daemon=True
@@ -120,6 +120,27 @@ class Lane:
         self._reader.start()
         log.debug("%s worker started, process %d", self.name, process.pid)
         return ours
+
+    def _started(self) -> tuple[Connection, subprocess.Popen[bytes]]:
+        try:
+            ours, theirs = Pipe()
+            with theirs:
+                start = {**self._start, "lane": self.name, "fd": theirs.fileno()}
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "backend.worker", orjson.dumps(start).decode()],
+                    cwd=PROJECT,
+                    env={**os.environ, **self._env},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+        except OSError as error:  # no memory, no process or no open file left
+            reason = (error.strerror or "unknown reason").lower()
+            raise NoAnswer(
+                f"The worker process cannot be started: {reason}.",
+                "Close other programs, then try again.",
+            ) from error
+        return ours, process
 
     def _read(self, process: subprocess.Popen[bytes], pipe: Connection) -> None:
         while True:
@@ -137,6 +158,6 @@ class Lane:
         with self._lock:
             pipe.close()
             self._process = self._pipe = None
-            self._listener.died(self)
+            self._listener.died(self, process.pid)
         if not self._is_closed:
             log.warning("%s worker ended with code %s", self.name, process.returncode)

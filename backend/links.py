@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Engine, Text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from backend.database import Base
-from backend.errors import BadRequest, NotFound, StorageFull
+from backend.database import Base, answering
+from backend.errors import BadRequest, NotFound
 
 ID: Final = re.compile(r"[a-z2-7]{10}\Z")
 PATH: Final = re.compile(r"/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)?\Z")
@@ -64,16 +64,15 @@ class LinkStore:
         link_id = base64.b32encode(digest).decode().lower()[:10]
         row = LinkRow(id=link_id, path=path, state=state, created_at=time.time())
         try:
-            with Session(self.engine) as session, session.begin():
+            with (
+                answering("The link cannot be stored"),
+                Session(self.engine) as session,
+                session.begin(),
+            ):
                 if session.get(LinkRow, link_id) is None:
                     session.add(row)
         except IntegrityError:  # another tab wrote the same link at the same time
             return link_id
-        except OperationalError as error:
-            raise StorageFull(
-                "The link cannot be stored: the database cannot be written.",
-                "Free some space in the state folder.",
-            ) from error
         return link_id
 
     def get(self, link_id: str) -> Link:
@@ -81,9 +80,10 @@ class LinkStore:
 
         Raises:
             NotFound: there is no such link.
+            StorageFull: the database cannot be read.
         """
         if ID.match(link_id):
-            with Session(self.engine) as session:
+            with answering("The link cannot be read"), Session(self.engine) as session:
                 row = session.get(LinkRow, link_id)
                 if row:
                     return Link(row.path, row.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 from pathlib import Path
 from typing import Final, Literal
@@ -11,21 +12,28 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image
 
-from backend.errors import BadRequest, NotFound
+from backend.errors import BadRequest, NotFound, StorageFull
 from backend.files import evict, private_folder, write_atomic
 from backend.protocols import U8
 
+log = logging.getLogger(__name__)
 Suffix = Literal["webp", "png"]
+LOST: Final = ("There is no such image.", "Reload the page to make it again.")
 SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
+SPARE_BYTES: Final = 64_000_000
 MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 class MediaStore:
-    """Images in ``root`` within ``budget_bytes``; the least recently written go first."""
+    """Images in ``root`` within ``budget_bytes``; the least recently written go first.
+
+    What a full disk refuses is kept in memory, so that pages still have their pictures.
+    """
 
     def __init__(self, root: Path, budget_bytes: int = 1_000_000_000) -> None:
         self.root = private_folder(root)
         self.budget_bytes = budget_bytes
+        self._spare: dict[str, bytes] = {}  # by file name, the oldest first
 
     def put_image(self, image: U8 | bytes, lossless: bool = True, suffix: Suffix = "webp") -> str:
         """sha256 of the stored file, which is its name.
@@ -36,7 +44,7 @@ class MediaStore:
 
         Raises:
             BadRequest: it is neither.
-            StorageFull: the disk refuses.
+            StorageFull: the disk refuses, and it is too large for the memory kept for that.
         """
         if isinstance(image, bytes):
             data, suffix = image, _suffix_of(image)
@@ -45,21 +53,48 @@ class MediaStore:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._place(sha256, suffix)
         if not path.is_file():
-            write_atomic(path, lambda out: bool(out.write(data)))
-            evict(self.root, "*/*.*", self.budget_bytes, keep=path)
+            try:
+                write_atomic(path, lambda out: bool(out.write(data)))
+            except StorageFull as refused:
+                self._keep(path.name, data, refused)
+            else:
+                evict(self.root, "*/*.*", self.budget_bytes, keep=path)
         return sha256
 
-    def path(self, sha256: str, suffix: str = "webp") -> Path:
+    def read(self, sha256: str, suffix: str = "webp") -> bytes:
         """The file of an image.
 
         Raises:
             NotFound: there is none, or the name cannot be one.
         """
+        spare = self._spare.get(f"{sha256}.{suffix}")
+        if spare is not None:
+            return spare
+        try:
+            return self.path(sha256, suffix).read_bytes()
+        except OSError as error:  # evicted this moment, or the disk is broken
+            raise NotFound(*LOST) from error
+
+    def _keep(self, name: str, data: bytes, refused: StorageFull) -> None:
+        if len(data) > SPARE_BYTES:
+            raise refused
+        if name not in self._spare:
+            log.warning("an image is kept in memory only: %s", refused.message)
+        self._spare[name] = data
+        while sum(map(len, self._spare.values())) > SPARE_BYTES:
+            self._spare.pop(next(iter(self._spare)), None)
+
+    def path(self, sha256: str, suffix: str = "webp") -> Path:
+        """Where an image lies on disk.
+
+        Raises:
+            NotFound: it does not, or the name cannot be one.
+        """
         if SHA256.match(sha256) and suffix in ("webp", "png"):
             path = self._place(sha256, suffix)
             if path.is_file():
                 return path
-        raise NotFound("There is no such image.", "Reload the page to make it again.")
+        raise NotFound(*LOST)
 
     def _place(self, sha256: str, suffix: str) -> Path:
         return self.root / sha256[:2] / f"{sha256}.{suffix}"

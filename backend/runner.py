@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import threading
 import time
@@ -26,6 +27,7 @@ from backend.settings import Settings
 from backend.work import WORK, Work, find
 
 log = logging.getLogger(__name__)
+LATER: Final = "The machine is busy or still loading the model; try again in a moment."
 KEEP: Final = 200  # ended jobs kept in memory; older ones are read from the history
 
 
@@ -37,6 +39,7 @@ class LocalJobs:
 
     Args:
         grace_s: how long a cancelled job may go on before its worker is ended.
+        is_alone: no other server writes this history, so what it says to run was cut off.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class LocalJobs:
         store: ArrayStore,
         works: Mapping[str, Work] = WORK,
         grace_s: float = 10.0,
+        *,
+        is_alone: bool = True,
     ) -> None:
         self._history = history
         self._store = store
@@ -58,13 +63,15 @@ class LocalJobs:
         self._running: dict[str, Job] = {}
         self._calls: dict[str, Call] = {}
         self._is_closed = False
+        # A call holds a thread of the web server while it waits; the other half stays free.
+        self._most_calls = max(1, settings.threads // 2)
         self._lanes: dict[str, Lane] = {
             name: Lane(name, _start(settings, store, name, works), _env(settings), self._lock, self)
             for name in sorted({work.lane for work in works.values()})
         }
         for name in self._lanes:
             self._queues[name] = deque()
-        interrupted = history.interrupt_unfinished()
+        interrupted = history.interrupt_unfinished() if is_alone else 0
         if interrupted:
             log.info("%d jobs of an earlier run were interrupted", interrupted)
         atexit.register(self.close)
@@ -115,18 +122,17 @@ class LocalJobs:
         call_id, call = uuid4().hex, Call(lane.name)
         with self._lock:
             self._check_open()
-            self._calls[call_id] = call
+            if len(self._calls) >= self._most_calls:
+                raise NoAnswer("The models are answering other questions.", LATER)
             lane.send({"do": "call", "job": call_id, "work": work, "params": dict(params)})
+            self._calls[call_id] = call
         is_answered = call.answered.wait(timeout_s)
         with self._lock:
             self._calls.pop(call_id, None)
-            if not is_answered:
+            if not is_answered and lane.pid:
                 lane.send({"do": "cancel", "job": call_id})
         if not is_answered:
-            raise NoAnswer(
-                f"There was no answer within {timeout_s:g} s.",
-                "The machine is busy or still loading the model; try again in a moment.",
-            )
+            raise NoAnswer(f"There was no answer within {timeout_s:g} s.", LATER)
         if call.error:
             raise call.error
         return call.arrays
@@ -135,7 +141,8 @@ class LocalJobs:
         with self._lock:
             for name in lanes:
                 if name in self._lanes:
-                    self._lanes[name].send({"do": "import"})
+                    with contextlib.suppress(NoAnswer):  # told again by the first job
+                        self._lanes[name].send({"do": "import"})
 
     def close(self) -> None:
         with self._lock:
@@ -143,6 +150,8 @@ class LocalJobs:
                 return
             self._is_closed = True
             unfinished = [job for job in self._jobs.values() if not job.state.is_final]
+        for lane in self._lanes.values():
+            lane.quit()  # all of them, before waiting for any
         for lane in self._lanes.values():
             lane.close()
         with self._lock:
@@ -172,7 +181,8 @@ class LocalJobs:
             error = (message["text"], message["hint"]) if kind == "failed" else ("", "")
             self._end(job, FINAL[kind], error)
 
-    def died(self, lane: Lane) -> None:
+    def died(self, lane: Lane, pid: int) -> None:
+        self._store.sweep(pid)
         for call in self._calls.values():
             if call.lane == lane.name:
                 call.refuse(NoAnswer("The worker process ended before it answered.", "Try again."))
@@ -202,7 +212,8 @@ class LocalJobs:
                 self._supersede(request.view, job.id)
                 self._dispatch(lane)
         if shared:
-            self._history.remove(job.id)
+            with contextlib.suppress(StorageFull):  # one row too many in the list
+                self._history.remove(job.id)
         return shared or job.id
 
     def _share(self, request: JobRequest, key: str) -> str | None:
@@ -256,15 +267,12 @@ class LocalJobs:
             return
         job = self._running[lane] = self._queues[lane].popleft()
         job.state, job.started_s = JobState.RUNNING, time.monotonic()
-        self._lanes[lane].send(
-            {
-                "do": "run",
-                "job": job.id,
-                "key": job.key,
-                "work": job.request.work,
-                "params": dict(job.request.params),
-            }
-        )
+        message: dict[str, JSON] = {"do": "run", "job": job.id, "key": job.key}
+        message |= {"work": job.request.work, "params": dict(job.request.params)}
+        try:
+            self._lanes[lane].send(message)
+        except NoAnswer as refused:
+            self._end(job, JobState.FAILED, (refused.message, refused.hint))
 
     def _cancel(self, jobs: Iterable[Job]) -> None:
         for job in jobs:

@@ -86,7 +86,7 @@ class Settings:
             BadRequest: a value is not usable; names the variable, the value and what is allowed.
         """
         text = {name: env.get(row.env, "").strip() or row.default for name, row in TABLE.items()}
-        state_dir = (PROJECT / Path(text["state_dir"]).expanduser()).resolve()
+        state_dir = _folder(text["state_dir"])
         return cls(
             host=_one_of(
                 "host",
@@ -109,6 +109,15 @@ class Settings:
                 "log_level", text["log_level"].upper(), ("DEBUG", "INFO", "WARNING", "ERROR")
             ),
         )
+
+
+def _folder(text: str) -> Path:
+    try:
+        return (PROJECT / Path(text).expanduser()).resolve()
+    except (RuntimeError, OSError) as error:  # no such user; a link that leads to itself
+        raise BadRequest(
+            f"{TABLE['state_dir'].env}={text!r} is not a folder.", TABLE["state_dir"].help
+        ) from error
 
 
 def _whole(name: str, text: str, low: int, high: int) -> int:

@@ -106,7 +106,7 @@ def send_image(name: str) -> Response:
     if not found:
         raise NotFound("There is no such image.", "A name is 64 hex digits and .webp or .png.")
     sha256, suffix = found.groups()
-    data = services().media.path(sha256, suffix).read_bytes()
+    data = services().media.read(sha256, suffix)
     response = Response(data, mimetype=f"image/{suffix}")
     response.set_etag(sha256)
     return _kept(response)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 from flask import current_app
 from sqlalchemy import Engine
 
 from backend.cache import ArrayStore
 from backend.database import make_tables, open_engine
+from backend.files import claim, sweep
 from backend.history import History
 from backend.jobs import JobRunner
 from backend.links import LinkStore
@@ -20,6 +23,7 @@ from backend.settings import PROJECT, Settings
 from backend.small_cache import SmallCache, open_small_cache
 from backend.work import WORK, Work
 
+log = logging.getLogger(__name__)
 CONFIG: Final = "loupe"
 BUNDLED: Final = PROJECT / "data" / "results"
 
@@ -35,11 +39,14 @@ class Services:
     media: MediaStore
     links: LinkStore
     engine: Engine
+    claim: BinaryIO | None = None
 
     def close(self) -> None:
-        """End the workers and let go of the database."""
+        """End the workers and let go of the database and the state folder."""
         self.jobs.close()
         self.engine.dispose()
+        if self.claim:
+            self.claim.close()
 
 
 def create_services(settings: Settings, works: Mapping[str, Work] = WORK) -> Services:
@@ -49,17 +56,34 @@ def create_services(settings: Settings, works: Mapping[str, Work] = WORK) -> Ser
         BadRequest: a setting is not usable.
         StorageFull: the state folder cannot be written.
     """
-    engine = open_engine(settings.database_url)
+    with ExitStack() as undo:
+        engine = open_engine(settings.database_url)
+        undo.callback(engine.dispose)
+        held = claim(settings.state_dir)
+        if held:
+            undo.enter_context(held)
+            sweep(settings.state_dir)
+        else:
+            log.warning("another Loupe uses this state folder: its jobs are shown, not run, here")
+        services = _made(settings, works, engine, held)
+        undo.pop_all()  # nothing failed
+    return services
+
+
+def _made(
+    settings: Settings, works: Mapping[str, Work], engine: Engine, held: BinaryIO | None
+) -> Services:
     make_tables(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
     return Services(
         settings=settings,
-        jobs=LocalJobs(settings, History(engine), store, works),
+        jobs=LocalJobs(settings, History(engine), store, works, is_alone=held is not None),
         store=store,
         small=open_small_cache(settings),
         media=MediaStore(settings.state_dir / "media"),
         links=LinkStore(engine),
         engine=engine,
+        claim=held,
     )
 
 

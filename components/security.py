@@ -19,7 +19,14 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
-from backend.errors import BackendError, BadRequest, DeviceFull, NotFound, StorageFull
+from backend.errors import (
+    BackendError,
+    BadRequest,
+    DeviceFull,
+    NotFound,
+    StorageFull,
+    WeightsRefused,
+)
 from backend.jobs import NoAnswer
 from backend.settings import LOCAL_HOSTS, Settings
 
@@ -27,6 +34,7 @@ log = logging.getLogger(__name__)
 STATUS: Final[dict[type[BackendError], int]] = {
     BadRequest: 400,
     NotFound: 404,
+    WeightsRefused: 409,
     StorageFull: 507,
     DeviceFull: 507,
     NoAnswer: 503,

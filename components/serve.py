@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import waitress
 
@@ -18,6 +18,7 @@ from components.runtime import CONFIG, Services
 if TYPE_CHECKING:
     from dash import Dash
 
+DEVICE_S: Final = 120.0
 log = logging.getLogger("loupe.serve")
 
 
@@ -27,24 +28,44 @@ def main(create_app: Callable[[Settings], Dash]) -> None:
         serve(create_app, Settings.from_env())
     except BackendError as error:
         sys.exit(f"{error.message} {error.hint}".strip())
+    except KeyboardInterrupt:  # before the socket was open
+        sys.exit(130)
 
 
 def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
     """Open the socket, say where, and serve. Returns after a signal, with the workers ended.
 
     Raises:
-        BackendError: a setting or the state folder is not usable, or the port is taken.
+        BackendError: a setting or the state folder is not usable, the port is taken, or the
+            device that the settings name is not in this machine.
     """
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for name in ("waitress.queue", "werkzeug"):  # a full queue is shown as a slow page, not a log
         logging.getLogger(name).setLevel(logging.ERROR)
+    signal.signal(signal.SIGTERM, _interrupt)
     app = create_app(settings)
     services: Services = app.server.config[CONFIG]
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        server = waitress.create_server(
+        server = _opened(app, settings)
+        services.jobs.warm(("model",))  # torch loads while the browser opens the first page
+        if settings.device in ("cuda", "mps"):  # only the worker can say whether it is there
+            services.jobs.call("system.device", {}, timeout_s=DEVICE_S)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        sys.stdout.write(f"Loupe is at http://{host}:{settings.port}\n")
+        sys.stdout.flush()
+        server.run()
+        log.info("stopping")
+    finally:
+        for once in (signal.SIGTERM, signal.SIGINT):  # a second one must not spare the workers
+            signal.signal(once, signal.SIG_IGN)
+        services.close()
+
+
+def _opened(app: Dash, settings: Settings) -> Any:
+    try:
+        return waitress.create_server(
             app.server,
             host=settings.host,
             port=settings.port,
@@ -52,19 +73,11 @@ def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
             max_request_body_size=settings.max_request_bytes,
             ident="loupe",
         )
-        services.jobs.warm(("model",))  # torch loads while the browser opens the first page
-        sys.stdout.write(f"Loupe is at http://{settings.host}:{settings.port}\n")
-        sys.stdout.flush()
-        server.run()
     except OSError as error:
         raise BackendError(
             f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}.",
             "Set PORT to another number.",
         ) from error
-    except KeyboardInterrupt:
-        log.info("stopping")
-    finally:
-        services.close()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -372,7 +373,7 @@ def test_full_disk_refuses_a_job_and_keeps_a_finished_one(
     running(jobs, kept)
 
     def refuse(*_: object) -> None:
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
 
     monkeypatch.setattr("backend.history.Session.merge", refuse)
     with pytest.raises(StorageFull, match="database or disk is full"):

@@ -92,13 +92,22 @@ def test_budget_is_kept(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.png")) <= 40_000
 
 
-def test_full_disk_is_a_sentence(media: MediaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_keeps_images_in_memory(
+    media: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("backend.files.os.replace", refuse)
+    first, second = (np.full((2, 2), value, np.uint8) for value in (0, 1))
+    monkeypatch.setattr("backend.media.SPARE_BYTES", len(encoded(first)) + 1)
+    kept = media.put_image(first)
+    assert media.read(kept) == encoded(first)
+    media.put_image(second)  # the oldest goes first
+    with pytest.raises(NotFound):
+        media.read(kept)
     with pytest.raises(StorageFull, match="no space left"):
-        media.put_image(np.zeros((2, 2), np.uint8))
+        media.put_image(np.random.default_rng(0).integers(0, 9, (50, 50), dtype=np.uint8))
     assert [path for path in media.root.rglob("*") if path.is_file()] == []
 
 
