@@ -23,6 +23,10 @@ def announce(page: Page, ids: list[int], items: str = "digits") -> None:
 
 def test_a_selection_reaches_all_views_once(page: Page, app_url: str, callbacks: list[str]) -> None:
     open_page(page, f"{app_url}/statetest")
+    # On a busy machine the quiet of open_page may come before the page's own first callbacks.
+    expect(page.locator(SELECTED)).to_have_text(": []")
+    expect(page.locator("#statetest-shown")).to_contain_text("task=digits")
+    settle(page)
     callbacks.clear()
     announce(page, [4, 2, 9])
     expect(page.locator(COUNT)).to_have_text("3")
