@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backend import catalog, cli_files
+from backend import catalog, cli_files, cli_images, datasets
 from backend.errors import BadRequest, NotFound
 from backend.nero import OrbitResult, evaluate, orbits, tables, tasks
 
@@ -27,8 +27,15 @@ def add(commands: Any) -> None:
     command.add_argument("--model", default="plain", help="a model's key, or its last part")
     command.add_argument("--angles", type=_whole, default=72, help="how many rotations (72)")
     command.add_argument("--items", default="all", help="rows of the task's set: all, 7 or 0:50")
-    command.add_argument("--images", type=Path, help="your own images, .npy (n, h, w[, 3]) uint8")
-    command.add_argument("--labels", type=Path, help="their true classes, .npy (n,) whole numbers")
+    command.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        help="your own images: .npy (n, h, w[, 3]) uint8, image files, or a folder of them",
+    )
+    command.add_argument(
+        "--labels", nargs="+", help="their true classes: .npy (n,), or a class for each image"
+    )
     command.add_argument("--control", action="store_true", help="turn there and back again")
     command.add_argument("--metric", choices=METRICS, default="accuracy", help="what is summed up")
     cli_files.add_formats(command, tuple(cli_files.FORMATS))
@@ -87,18 +94,13 @@ def _items(asked: argparse.Namespace) -> Any:
     if (asked.images is None) != (asked.labels is None):
         raise BadRequest("--images and --labels belong together.", "Give both or neither.")
     if asked.images is not None:
-        images = cli_files.read_array(asked.images, "The image file")
-        labels = cli_files.read_array(asked.labels, "The label file")
-        if images.ndim not in (3, 4):
-            raise BadRequest(
-                f"The images have the shape {images.shape}.", "It must be (n, height, width[, 3])."
-            )
+        held = datasets.load(tasks.find(asked.task).item_set)
+        images = cli_images.read_images(asked.images, held)
+        labels = cli_images.read_labels(asked.labels, len(images), held)
         rows = span(asked.items, len(images))
         return (images[rows], labels[rows] if labels.shape[:1] == images.shape[:1] else labels)
     if asked.items == "all":
         return "all"
-    from backend import datasets
-
     held = datasets.load(tasks.find(asked.task).item_set)
     return np.arange(len(held.ids))[span(asked.items, len(held.ids))]
 
