@@ -20,6 +20,7 @@ from components.nero_spec import image_url
 from components.runtime import services
 
 KEYS: Final = re.compile(r"[0-9a-f]{64}(,[0-9a-f]{64}){0,11}")
+PER_ITEM: Final = {"item_ids", "outputs", "class_ids"}
 blueprint = Blueprint("nero", __name__, url_prefix="/_nero")
 
 
@@ -40,6 +41,8 @@ def item() -> Response:
         arrays[f"outputs_{i}"] = result["outputs"][row]
         arrays[f"class_ids_{i}"] = result["class_ids"][row]
     items = datasets.load(_text("items", re.compile(r"[a-z0-9-]{1,40}")))
+    if row >= len(items):
+        raise BadRequest(f"row={row} is not in {items.title}.", "Ask for results of this set.")
     return _binary(arrays, {"row": row, "image_url": image_url(items, row)}, is_final=True)
 
 
@@ -68,6 +71,8 @@ def _stored(key: str) -> dict[str, NDArray[np.generic]]:
     arrays = services().store.get(key)
     if arrays is None:
         raise NotFound("This result is no longer stored.", "Reload the page to compute it again.")
+    if not arrays.keys() >= PER_ITEM:
+        raise BadRequest("This result is not an orbit.", "Open the page again.")
     return arrays
 
 

@@ -7,9 +7,8 @@ Dash itself answers a broken one with an HTML error page.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
 
 import orjson
@@ -29,6 +28,7 @@ from backend.errors import (
 )
 from backend.jobs import NoAnswer
 from backend.settings import LOCAL_HOSTS, Settings
+from components import callback_form
 
 log = logging.getLogger(__name__)
 STATUS: Final[dict[type[BackendError], int]] = {
@@ -125,14 +125,14 @@ def _too_large() -> Response:
 
 def _refused(app: Dash, settings: Settings) -> Response | None:
     """The answer to a request that must not go further."""
-    host = urlsplit(f"//{request.host}").hostname or ""
+    host = _split(f"//{request.host}").hostname
     if host not in (*LOCAL_HOSTS, settings.host):
         # Another name that resolves to this machine: a web page that rebinds its DNS name.
         return answer(403, "This app is not served under this name.", f"Use {settings.host}.")
     if request.method not in WRITES:
         return answer(404, "There is no such page.") if _is_lost() else None
     origin = request.headers.get("Origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    is_foreign = origin is not None and _split(origin).netloc != request.host
     if is_foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
         return answer(403, "The request comes from another site.")
     if (request.content_length or 0) > settings.max_request_bytes:
@@ -140,6 +140,13 @@ def _refused(app: Dash, settings: Settings) -> Response | None:
     if request.path.endswith("/_dash-update-component"):
         return _broken_callback(app)
     return None
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # an unclosed [ and the like
+        return urlsplit("")
 
 
 def _is_lost() -> bool:
@@ -158,50 +165,9 @@ def _broken_callback(app: Dash) -> Response | None:
     if not isinstance(body, dict):
         return answer(400, "The request is not a callback.")
     known = app.callback_map.get(str(body.get("output")))
-    if known is None:
+    if known is None or "callback" not in known:  # the browser's own never come here
         log.warning("callback for an unknown output was refused")
         return answer(400, "There is no such callback.", "Reload the page.")
-    if not _fits(known, body):
+    if not callback_form.fits(known, body):
         return answer(400, "The callback's inputs are not those of this app.", "Reload the page.")
     return None
-
-
-def _fits(known: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    changed = body.get("changedPropIds", [])
-    return (
-        _same(known["inputs"], body.get("inputs", []))
-        and _same(known["state"], body.get("state", []))
-        and isinstance(changed, list)
-        and all(isinstance(item, str) for item in changed)
-        and _is_target(body.get("outputs", []))
-    )
-
-
-def _same(known: Sequence[Mapping[str, Any]], given: object) -> bool:
-    """Whether ``given`` names the properties of ``known``, in their order."""
-    if not isinstance(given, list) or len(given) != len(known):
-        return False
-    return all(
-        all(_is_property(one, spec["property"]) for one in value)
-        if isinstance(value, list)  # pattern-matching: several components
-        else _is_property(value, spec["property"])
-        for spec, value in zip(known, given, strict=True)
-    )
-
-
-def _is_property(value: object, name: str) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("id"), str | dict)
-        and value.get("property") == name
-    )
-
-
-def _is_target(value: object) -> bool:
-    if isinstance(value, list):
-        return all(_is_target(one) for one in value)
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("id"), str | dict)
-        and isinstance(value.get("property"), str)
-    )

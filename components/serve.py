@@ -18,6 +18,7 @@ from components.runtime import CONFIG, Services
 if TYPE_CHECKING:
     from dash import Dash
 
+ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
 DEVICE_S: Final = 120.0
 log = logging.getLogger("loupe.serve")
 
@@ -44,7 +45,8 @@ def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
     )
     for name in ("waitress.queue", "werkzeug"):  # a full queue is shown as a slow page, not a log
         logging.getLogger(name).setLevel(logging.ERROR)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in ENDINGS:
+        signal.signal(ending, _interrupt)
     app = create_app(settings)
     services: Services = app.server.config[CONFIG]
     try:
@@ -58,8 +60,6 @@ def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
         server.run()
         log.info("stopping")
     finally:
-        for once in (signal.SIGTERM, signal.SIGINT):  # a second one must not spare the workers
-            signal.signal(once, signal.SIG_IGN)
         services.close()
 
 
@@ -81,4 +81,6 @@ def _opened(app: Dash, settings: Settings) -> Any:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    for ending in ENDINGS:  # an impatient second one must not spare the workers
+        signal.signal(ending, lambda _signal, _frame: None)
     raise KeyboardInterrupt

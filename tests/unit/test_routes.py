@@ -354,6 +354,7 @@ def test_cross_site_form_trick_is_refused(client: FlaskClient) -> None:
         ({"Origin": "http://localhost:81"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
     ],
