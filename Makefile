@@ -29,7 +29,7 @@ $(STAMPS)/dev: requirements-dev.txt $(STAMPS)/run
 # Tests drive a real browser: Debian's Chromium, installed when it is missing.
 $(STAMPS)/chromium:
 	@mkdir -p $(STAMPS)
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 	@touch $@
 
 run: $(STAMPS)/run  ## start the app on http://127.0.0.1:8050 (HOST, PORT)
