@@ -130,7 +130,7 @@ window.loupe = window.loupe || {};
      *  drawn shapes are changed; at rest Plotly draws, which also gives hover its values. */
     function moveBars(id, outputs, truth, isLive) {
         const gd = graph(id);
-        if (!gd || !gd.data || !gd.data.length) return;
+        if (!gd || !gd.data || gd.data.length !== outputs.length) return; // of other models
         const names = loupe.orbit.current.spec.items.classes, shown = barClasses(outputs);
         const mark = (k) => (k === truth && !isFew() ? `▸ ${names[k]}` : names[k]);
         const labels = shown.map(mark);
@@ -141,9 +141,9 @@ window.loupe = window.loupe || {};
         if (isLive && loupe.bars.move(gd, labels, lengths)) return;
         const asked = JSON.stringify([labels, lengths]);
         if (gd.__bars === asked && gd.data[0].__drawn) return;
-        loupe.bars.draw(gd, labels, lengths);
         gd.__bars = asked;
         gd.data[0].__drawn = true; // a new figure brings new traces
+        loupe.bars.draw(gd, labels, lengths);
     }
 
     const isFew = () => loupe.orbit.current.spec.items.classes.length <= FEW_CLASSES;
@@ -169,10 +169,24 @@ window.loupe = window.loupe || {};
         const chosen = new Set(selectedRows);
         const points = rows.map((r, i) => (chosen.has(r) ? i : -1)).filter((i) => i >= 0);
         const asked = JSON.stringify([x, y, points]);
-        if (gd.data[1].__asked === asked) return; // a new figure brings new traces
+        if (gd.data[1].__asked === asked) return;
+        gd.data[1].__asked = asked; // a new figure brings new traces
         window.Plotly.restyle(gd, {x: [dots.x, x], y: [dots.y, y],
             selectedpoints: [points.length ? points : null, null]}, [0, 1]);
-        gd.data[1].__asked = asked;
+    }
+
+    /** Take a lasso's outline away: what it enclosed is no longer what is selected. */
+    function dropOutline(id) {
+        const gd = graph(id);
+        if (!gd || !gd.layout || !(gd.layout.selections || []).length) return;
+        gd.__dropped = performance.now(); // Plotly will say that nothing is selected: not the user's word
+        window.Plotly.relayout(gd, {selections: []});
+    }
+
+    /** A double click also shows the whole map again. */
+    function resetZoom(gd) {
+        const {xaxis, yaxis} = loupe.orbit.current.spec.figures.projection.layout;
+        window.Plotly.relayout(gd, {"xaxis.range": [...xaxis.range], "yaxis.range": [...yaxis.range]});
     }
 
     /** Vertical cursor line of the confusion map. */
@@ -192,5 +206,5 @@ window.loupe = window.loupe || {};
     }
 
     loupe.draw = {aggregate, individual, projection, detail, confusion, moveCursor, ownMarks, moveBars,
-        markProjection, moveLine, graph, whenDrawn};
+        markProjection, dropOutline, resetZoom, moveLine, graph, whenDrawn};
 })(window.loupe);

@@ -105,16 +105,10 @@ window.loupe = window.loupe || {};
         }
         say("aggregate", "ready");
         honest("aggregate", rows.length, [metric, `${loupe.orbit.current.e} angles`], rows);
-        later(() => loupe.draw.moveCursor(graph("aggregate"), now.angle, []));
         words().describeAggregate(rows, metric);
         const beside = subset === "selection" ? [] : now.selected;
         words().legend(beside.length);
         return loupe.draw.aggregate(rows, beside, metric);
-    }
-
-    /** Run once Plotly has drawn the figure that this callback is about to return. */
-    function later(action) {
-        setTimeout(() => requestAnimationFrame(action), 0);
     }
 
     async function placed(answer) {
@@ -158,7 +152,6 @@ window.loupe = window.loupe || {};
         if (Number.isFinite(trust)) extra.push(`trustworthiness ${trust.toFixed(2)}`);
         honest("projection", rows.length, extra, rows);
         now.order = loupe.orbit.ordered(model, rows, colour);
-        later(() => { mark(); thumbnails(); });
         const title = colour === "mean" ? "mean confidence" : "variance of confidence";
         const values = loupe.orbit.colouring(model, rows, colour);
         words().describeMap(name, values, title);
@@ -169,13 +162,15 @@ window.loupe = window.loupe || {};
     function mark() {
         if (!now.placed || !isHere()) return;
         loupe.draw.markProjection(graph("projection"), now.row, now.placed.rows, now.selected);
-        const place = (now.order || []).indexOf(now.row), count = (now.order || []).length;
-        document.getElementById("nero-place").textContent =
-            place < 0 ? `– / ${count}` : `${place + 1} / ${count}`;
-        setProps("nero-order", {max: Math.max(1, count - 1), value: Math.max(0, place)});
+        const place = now.order.indexOf(now.row), count = now.order.length;
+        const label = document.getElementById("nero-place"), text = `${place < 0 ? "–" : place + 1} / ${count}`;
+        if (label.textContent === text) return;
+        label.textContent = text;
+        now.told = Math.max(0, place); // the slider answers with this: no wish of the user
+        setProps("nero-order", {max: Math.max(1, count - 1), value: now.told});
     }
 
-    const thumbnails = () => loupe.sprites.onMap(graph("projection"), now.placed);
+    const thumbnails = () => loupe.sprites.onMap(loupe.draw.graph(graph("projection")), now.placed);
 
     // --- one item ------------------------------------------------------------------------------
 
@@ -193,13 +188,11 @@ window.loupe = window.loupe || {};
         honest("individual", 1, [loupe.sprites.name(row), `band over ${band.length}`], [row]);
         words().bandKey(band.length, band === now.selected);
         words().describeIndividual(row);
-        later(() => live(now.angle));
         return loupe.draw.individual(row, band);
     }
 
     function bars(ready, id) {
         if (!ready || !loupe.orbit.current) return none();
-        later(() => refresh(now.angle));
         return loupe.draw.detail(rowOf(id));
     }
 
@@ -295,6 +288,7 @@ window.loupe = window.loupe || {};
         if (value === "" || value === null || !Number.isFinite(angle)) return; // an empty box while typing
         now.angle = ((angle % 360) + 360) % 360;
         now.angleToken = null;
+        if (now.angle !== angle) setProps(control("angle"), {value: now.angle}); // once round: 400° is 40°
         settle(now.angle);
     }
 
@@ -305,7 +299,6 @@ window.loupe = window.loupe || {};
         const rows = rowsFor(subset, selection), model = modelAt(focus);
         if (!rows.length) return none();
         honest("confusion", rows.length, [model.title], rows);
-        later(() => loupe.draw.moveLine(graph("confusion"), now.angle));
         return loupe.draw.confusion(model, rows);
     }
 
@@ -316,7 +309,19 @@ window.loupe = window.loupe || {};
         return loupe.sprites.table(rows, model);
     }
 
-    loupe.nero = {now, control, graph, card, setProps, modelAt, mark, live, settle, thumbnails, say, isHere};
+    /** Plotly has drawn one of the page's graphs: what follows the item and the angle comes back. */
+    function drawn(name, gd) {
+        if (!isHere() || !loupe.orbit.current) return;
+        if (name === "projection") { mark(); thumbnails(); }
+        if (name === "confusion") loupe.draw.moveLine(graph("confusion"), now.angle);
+        if (name === "detail" && gd.data.length && !gd.data[0].__drawn) refresh(now.angle);
+        if (name === "aggregate" || name === "individual") {
+            loupe.draw.ownMarks(gd);
+            live(now.shown);
+        }
+    }
+
+    loupe.nero = {drawn, now, control, graph, card, setProps, modelAt, mark, live, settle, say, isHere};
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
         nero: {visit, load, aggregate, placed, projection, individual, bars, item, angle: showAngle,
             confusion, worst},

@@ -85,20 +85,19 @@ window.loupe = window.loupe || {};
 
     /** Images on the map once few enough dots are in view; taken off again when zoomed out. */
     async function onMap(gd, placed) {
-        if (!gd || !gd.data || !placed) return;
+        if (!gd || !gd.data || !gd.data.length || !gd.data[0].x || !placed) return;
         const [dots] = gd.data, [x0, x1] = gd.layout.xaxis.range, [y0, y1] = gd.layout.yaxis.range;
         const visible = placed.rows.map((row, i) => [row, dots.x[i], dots.y[i]])
             .filter(([, x, y]) => x >= x0 && x <= x1 && y >= y0 && y <= y1);
         const wanted = visible.length <= MAP_THUMBNAILS ? visible : [];
-        const had = (gd.layout.images || []).length;
-        if (!wanted.length && !had) return;
+        const had = (gd.layout.images || []).length, asked = `${x0} ${x1} ${wanted.join()}`;
+        if ((!wanted.length && !had) || (had === wanted.length && gd.__asked === asked)) return;
+        gd.__asked = asked;
         const size = Math.abs(x1 - x0) * 0.05;
         const images = await Promise.all(wanted.map(async ([row, x, y]) => ({
             source: await dataUrl(row), x, y: y + size * 0.75, xref: "x", yref: "y", sizex: size,
             sizey: size, xanchor: "center", yanchor: "middle", layer: "above"})));
-        gd.__thumbnails = true;
-        await window.Plotly.relayout(gd, {images});
-        gd.__thumbnails = false;
+        if (gd.__asked === asked && gd.isConnected) window.Plotly.relayout(gd, {images});
     }
 
     const urls = new Map();

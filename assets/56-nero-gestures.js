@@ -43,43 +43,53 @@ window.loupe = window.loupe || {};
             const box = canvas.getBoundingClientRect();
             return {x: box.left + box.width / 2, y: box.top + box.height / 2, radius: box.width * 0.75};
         }});
-        loupe.draw.whenDrawn(nero().graph("projection"), map);
-        ["individual", "aggregate"].forEach((name) => loupe.draw.whenDrawn(nero().graph(name), polar));
+        keepAngle(document.querySelector("#nero-input .plot-card-controls input"));
+        ["aggregate", "projection", "individual", "detail", "confusion"].forEach((name) =>
+            loupe.draw.whenDrawn(nero().graph(name), (gd) => follow(name, gd)));
     }
 
-    /** Plotly draws its own marks with each drawing; the overlay moves to where the disc is now. */
-    function polar(gd) {
+    /** After each of Plotly's drawings the marks, images and bars that it does not know come back. */
+    function follow(name, gd) {
         if (gd.__loupe) return;
         gd.__loupe = true;
-        const drawn = () => { loupe.draw.ownMarks(gd); nero().live(nero().now.shown); };
-        gd.on("plotly_afterplot", drawn);
-        drawn();
-    }
-
-    function map(gd) {
-        if (gd.__loupe) return;
-        gd.__loupe = true;
+        gd.on("plotly_afterplot", () => nero().drawn(name, gd));
+        nero().drawn(name, gd);
+        if (name !== "projection") return;
+        gd.on("plotly_doubleclick", () => loupe.draw.resetZoom(gd));
         gd.on("plotly_click", ({points: [point]}) => {
             if (point && point.customdata !== undefined) {
                 nero().setProps(nero().control("item"), {value: point.customdata});
             }
         });
-        gd.on("plotly_relayout", () => { if (!gd.__thumbnails) nero().thumbnails(); });
     }
+
+    /** A box that is left empty shows the angle again that everything else shows. */
+    function keepAngle(box) {
+        if (!box || box.dataset.kept) return;
+        box.dataset.kept = "on";
+        box.addEventListener("blur", () => { if (!box.value && here()) chooseAngle(nero().now.angle); });
+    }
+
+    let lassoed = "";
+    const inOrder = (ids) => [...ids].sort((a, b) => a - b).join();
 
     /** Lasso or rectangle on the map: announce the selection; null is a double click. */
     function lasso(selected, spec) {
         if (selected === undefined || !spec || !spec.items) return window.dash_clientside.no_update;
-        const ids = selected === null ? [] : selected.points.map((p) => p.customdata)
-            .filter((id) => id !== undefined);
+        const points = selected === null ? [] : selected.points;
+        const ids = points.map((p) => p.customdata).filter((id) => id !== undefined);
+        const gd = loupe.draw.graph(nero().graph("projection"));
+        const wasDropped = gd && performance.now() - gd.__dropped < 1500;
+        if (!ids.length && wasDropped) return window.dash_clientside.no_update;
+        lassoed = inOrder(ids);
         return {items: spec.items.key, ids, by: "nero"};
     }
 
     function step(by) {
         const {now} = nero(), order = now.order || [];
         if (!order.length) return;
-        const place = Math.max(0, order.indexOf(now.row));
-        chooseRow(order[(place + by + order.length) % order.length]);
+        const place = order.indexOf(now.row), start = place < 0 && by < 0 ? 0 : place;
+        chooseRow(order[(start + by + order.length) % order.length]);
     }
 
     function turn(by) {
@@ -92,7 +102,7 @@ window.loupe = window.loupe || {};
     const next = (clicks) => { if (clicks) step(1); };
     const order = (place) => {
         const {now} = nero();
-        if (here() && now.order && now.order[place] !== undefined && now.order[place] !== now.row) {
+        if (here() && place !== now.told && now.order[place] !== undefined && now.order[place] !== now.row) {
             chooseRow(now.order[place]);
         }
     };
@@ -130,10 +140,18 @@ window.loupe = window.loupe || {};
         return {items: spec.items.key, ids: rows.map((row) => ids[row]), by: "nero-similar"};
     }
 
-    /** A change of task opens the page afresh: its models, classes and items are others. */
-    function openTask(task, spec) {
-        if (!task || !spec || spec.task === task) return;
-        loupe.state.go(`/nero?task=${encodeURIComponent(task)}`);
+    /** Another task opens the page afresh: its models, classes and items are others. */
+    function openTask(chosen, task) {
+        if (chosen && task && chosen !== task) loupe.state.go(`/nero?task=${encodeURIComponent(chosen)}`);
+    }
+
+    /** Undo has written the state of another task into this page: open it with all of that state. */
+    function followTask(task, shown) {
+        if (!task || !shown || task === shown) return;
+        setTimeout(() => {
+            const url = new URL(loupe.state.current().url);
+            loupe.state.go(url.pathname + url.search);
+        }, 50);
     }
 
     function registerKeys() {
@@ -151,6 +169,9 @@ window.loupe = window.loupe || {};
     document.addEventListener("loupe:retry", ({detail}) => {
         if (detail.cardId.startsWith("nero-")) nero().setProps("nero-again", {data: Date.now()});
     });
+    loupe.selection.onChange(({ids}) => {
+        if (here() && inOrder(ids) !== lassoed) loupe.draw.dropOutline(nero().graph("projection"));
+    });
     if (loupe.keys) registerKeys();
     if (loupe.theme) loupe.theme.onChange(() => {
         if (!here()) return;
@@ -158,6 +179,6 @@ window.loupe = window.loupe || {};
         nero().setProps("nero-ready", {data: {version: ++now.version, task: loupe.orbit.current.spec.task}});
     });
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
-        nero_gestures: {attach, lasso, previous, next, order, open, similar, take, openTask},
+        nero_gestures: {attach, lasso, previous, next, order, open, similar, take, openTask, followTask},
     });
 })(window.loupe);

@@ -25,6 +25,7 @@ PAGE: Final = "nero"
 AGGREGATE, PROJECTION, INDIVIDUAL = "nero-aggregate", "nero-projection", "nero-individual"
 INPUT, DETAIL, CONFUSION = "nero-input", "nero-detail", "nero-confusion"
 WORST, SIMILAR = "nero-worst", "nero-similar"
+TASK: Final = "nero-task"  # what is chosen; the page's own task is part of its state
 Options = Sequence[Mapping[str, str]]
 ORBITS: Final[Options] = (
     {"value": "rotation", "label": "Rotation"},
@@ -35,7 +36,10 @@ ORBITS: Final[Options] = (
 # Heights of the bodies; 50-nero.css changes them where the window lets all five sections be seen.
 PLOT_PX: Final = 340
 DETAIL_PX: Final = 190
-NO_FIGURE: Final = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
+NO_FIGURE: Final = {
+    "data": [],
+    "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}},
+}
 
 
 def graph_of(card: str) -> str:
@@ -56,7 +60,14 @@ def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> 
     )
     in_focus = [model for model in models if model["value"] in chosen]
     controls = [
-        _labelled("task", "Data set", tasks, values, 160),
+        dmc.Select(
+            id=TASK,
+            label="Data set",
+            data=list(tasks),
+            value=values["task"],
+            allowDeselect=False,
+            w=160,
+        ),
         several,
         _labelled("focus", "Model in focus", in_focus, values, 170),
         _labelled("step", "Angle step", steps, values, 124),
@@ -139,6 +150,7 @@ def overview(values: Values, subsets: Options) -> Component:
         method=methods.AGGREGATE,
         controls=controls,
         min_height_px=PLOT_PX,
+        state="loading",
     )
 
 
@@ -162,6 +174,7 @@ def scatter(values: Values, methods_offered: Options) -> Component:
         method=methods.PROJECTION,
         controls=controls,
         min_height_px=PLOT_PX,
+        state="loading",
     )
 
 
@@ -224,6 +237,7 @@ def single(values: Values) -> Component:
         method=methods.INDIVIDUAL,
         controls=[html.P(["Drag the green line, or use ← →", band], className="nero-tip")],
         min_height_px=PLOT_PX,
+        state="loading",
     )
 
 
@@ -232,12 +246,9 @@ def image(values: Values) -> Component:
     angle = dmc.NumberInput(
         id=control(PAGE, "angle"),
         value=values["angle"],
-        min=0,
-        max=359.99,
         step=1,
         decimalScale=2,
         suffix="°",
-        clampBehavior="strict",
         size="xs",
         w=96,
         **named(aria_label="Angle in degrees"),
@@ -257,6 +268,7 @@ def image(values: Values) -> Component:
         method=methods.INPUT,
         controls=[angle],
         min_height_px=DETAIL_PX,
+        state="loading",
     )
 
 
@@ -269,6 +281,7 @@ def bars() -> Component:
         table=DETAIL,
         method=methods.DETAIL,
         min_height_px=DETAIL_PX,
+        state="loading",
     )
 
 
@@ -281,6 +294,7 @@ def confusions() -> Component:
         table=CONFUSION,
         method=methods.CONFUSION,
         min_height_px=300,
+        state="loading",
     )
 
 
@@ -310,6 +324,7 @@ def worst() -> Component:
         table=WORST,
         method=methods.WORST,
         min_height_px=300,
+        state="loading",
     )
 
 

@@ -88,8 +88,8 @@ def layout(**query: str) -> html.Div:
     focused = cast(list[str], values["models"])
     if values["focus"] not in focused:
         values["focus"] = focused[0]
-    hiding = hidden(PAGE, "item", values["item"])
-    parts_of_page = [_head(values), _views(values, items), hiding, *_stores(shape, notices)]
+    unseen = [hidden(PAGE, key, values[key]) for key in ("task", "item")]
+    parts_of_page = [_head(values), _views(values, items), *unseen, *_stores(shape, notices)]
     return html.Div(parts_of_page, className="lp-page")
 
 
@@ -218,7 +218,11 @@ _clientside(
     namespace="nero_gestures",
     prevent_initial_call=True,
 )
-_clientside("openTask", _now("task"), State(ORBITS, "data"), namespace="nero_gestures")
+CHOSEN: Final = (parts.TASK, "value")
+_clientside(
+    "openTask", Input(*CHOSEN), State(control(PAGE, "task"), "value"), namespace="nero_gestures"
+)
+_clientside("followTask", _now("task"), State(*CHOSEN), namespace="nero_gestures")
 
 
 @callback(

@@ -163,7 +163,7 @@ def confusion(angles_deg: F32, classes: Sequence[str], shares: F32, *, view: str
         zmin=0,
         colorscale="Viridis",
         meta={"role": "heat"},
-        colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".0%"},
+        colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".2~p"},
         hovertemplate="at %{x}°: %{z:.1%} called %{y}<extra></extra>",
     )
     return go.Figure(
