@@ -14,6 +14,7 @@ window.loupe.wire = (function () {
     "use strict";
 
     const MAGIC = 0x3141504c;              // "LPA1", little endian
+    const BUSY_MS = [400, 1600];           // waits before a busy server is asked again
     const NAN_U16 = 65535;
     const BUDGET_BYTES = 64 * 1024 * 1024;
     const TYPES = {
@@ -88,13 +89,21 @@ window.loupe.wire = (function () {
         return asked.get(url);
     }
 
-    async function load(url) {
+    /** The answer at `url`; a busy or starting worker (503) is asked again. */
+    async function patient(url, waits) {
         let response;
         try {
             response = await window.fetch(url, {credentials: "same-origin"});
         } catch (_offline) {
             throw failure("The server does not answer.", "Check that Loupe is still running.", 0);
         }
+        if (response.status !== 503 || !waits.length) return response;
+        await new Promise((resolve) => { setTimeout(resolve, waits[0]); });
+        return patient(url, waits.slice(1));
+    }
+
+    async function load(url) {
+        const response = await patient(url, BUSY_MS);
         if (!response.ok) {
             const body = await response.json().catch(() => ({}));
             throw failure(body.message || "The data could not be loaded.", body.hint || "", response.status);

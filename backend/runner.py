@@ -27,6 +27,7 @@ from backend.settings import Settings
 from backend.work import WORK, Work, find
 
 log = logging.getLogger(__name__)
+SEAT_S: Final = 0.25  # how long a call waits for others to be answered
 LATER: Final = "The machine is busy or still loading the model; try again in a moment."
 KEEP: Final = 200  # ended jobs kept in memory; older ones are read from the history
 
@@ -64,7 +65,7 @@ class LocalJobs:
         self._calls: dict[str, Call] = {}
         self._is_closed = False
         # A call holds a thread of the web server while it waits; the other half stays free.
-        self._most_calls = max(1, settings.threads // 2)
+        self._seats = threading.BoundedSemaphore(max(1, settings.threads // 2))
         self._lanes: dict[str, Lane] = {
             name: Lane(name, _start(settings, store, name, works), _env(settings), self._lock, self)
             for name in sorted({work.lane for work in works.values()})
@@ -119,11 +120,19 @@ class LocalJobs:
         self, work: str, params: Mapping[str, JSON], timeout_s: float = 10.0
     ) -> dict[str, NDArray[np.generic]]:
         lane = self._lanes[find(work, self._works).lane]
+        if not self._seats.acquire(timeout=SEAT_S):
+            raise NoAnswer("The models are answering other questions.", LATER)
+        try:
+            return self._answer(lane, work, params, timeout_s)
+        finally:
+            self._seats.release()
+
+    def _answer(
+        self, lane: Lane, work: str, params: Mapping[str, JSON], timeout_s: float
+    ) -> dict[str, NDArray[np.generic]]:
         call_id, call = uuid4().hex, Call(lane.name)
         with self._lock:
             self._check_open()
-            if len(self._calls) >= self._most_calls:
-                raise NoAnswer("The models are answering other questions.", LATER)
             lane.send({"do": "call", "job": call_id, "work": work, "params": dict(params)})
             self._calls[call_id] = call
         is_answered = call.answered.wait(timeout_s)

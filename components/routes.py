@@ -8,24 +8,27 @@ which answers 200.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import orjson
-from flask import Blueprint, Flask, Response, redirect, request
+from flask import Blueprint, Flask, Response, current_app, redirect, request
 from numpy.typing import NDArray
 from werkzeug.wrappers import Response as BaseResponse
 
 from backend import wire
 from backend.cache import checked_key
-from backend.errors import BadRequest, NotFound
+from backend.errors import BackendError, BadRequest, NotFound
 from backend.jobs import JobView
 from components.runtime import CONFIG, Services, services
 from components.security import handle_errors
 from components.tables import MIME, rendered, table
 
+log = logging.getLogger(__name__)
+DEVICE_S: Final = 2.0  # the browser asks again
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 IMAGE: Final = re.compile(r"([0-9a-f]{64})\.(webp|png)\Z")
 MAX_RECENT: Final = 1000
@@ -46,9 +49,15 @@ def say_alive() -> Response:
 
 @routes.get("/_device")
 def say_device() -> Response:
-    """Where models run. The first answer waits for the worker to load torch."""
-    arrays = services().jobs.call("system.device", {}, timeout_s=30)
-    return _json({"text": arrays["text"].astype(np.uint8).tobytes().decode()})
+    """Where models run; empty until the worker has loaded torch and can say."""
+    known: dict[str, str] = current_app.extensions.setdefault("loupe-device", {})
+    if not known:
+        try:
+            arrays = services().jobs.call("system.device", {}, timeout_s=DEVICE_S)
+            known["text"] = arrays["text"].astype(np.uint8).tobytes().decode()
+        except BackendError as error:  # a page that needs the device says what is wrong
+            log.info("the device is not known yet: %s", error)
+    return _json({"text": known.get("text", "")})
 
 
 @routes.get("/_data/", defaults={"key": ""})

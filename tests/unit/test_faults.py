@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flask import Flask
 
 from backend import errors, job_record
 from backend.cache import ArrayStore, key_of
@@ -20,7 +21,9 @@ from backend.database import open_engine
 from backend.errors import BadRequest, StorageFull
 from backend.files import claim
 from backend.jobs import JobRequest, JobState, JobView, NoAnswer
+from backend.runner import LocalJobs
 from backend.settings import Settings
+from components import routes
 from components.runtime import Services, create_services
 from components.security import STATUS
 from tests.fake_work import WORKS
@@ -289,3 +292,19 @@ def test_refused_weights_keep_their_kind_through_the_pipe() -> None:
     error = job_record.failure_of(message)
     assert isinstance(error, errors.WeightsRefused)
     assert STATUS[errors.WeightsRefused] == 409
+
+
+def test_device_is_empty_until_the_worker_can_say(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error status would be an error in every browser's console while the server starts."""
+    services = start()
+    server = Flask("device-test")
+    routes.register(server, services)
+    client = server.test_client()
+    assert client.get("/_device").get_json() == {"text": ""}  # these works have no such question
+    answer = {"text": np.frombuffer(b"CPU, 2 threads", np.uint8)}
+    monkeypatch.setattr(LocalJobs, "call", lambda *_, **__: answer)
+    assert client.get("/_device").get_json() == {"text": "CPU, 2 threads"}
+    monkeypatch.undo()
+    assert client.get("/_device").get_json() == {"text": "CPU, 2 threads"}  # asked once
