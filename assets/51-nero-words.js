@@ -4,7 +4,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const current = () => loupe.orbit.current;
-    const DASHES = ["", "8 4", "2.5 2.5", "8 3 2 3", "12 4", "12 3 2 3"];
+    const DASHES = [[], [8, 4], [2.5, 2.5], [8, 3, 2, 3], [12, 4], [12, 3, 2, 3]];
 
     /** Honesty line: n shown of N, what is special here, models and data with fingerprints. What is
      *  special comes first, so that a narrow card shows it. `rows`: whose answers are counted. */
@@ -19,14 +19,17 @@ window.loupe = window.loupe || {};
         loupe.nero.setProps(id, {children: parts.join(" · ")});
     }
 
+    /** A line as it is drawn: `dash` in px, on and off by turns. No SVG, which exports would take
+     *  for a drawing of the card. */
     function swatch(colour, dash, width, opacity) {
-        const NS = "http://www.w3.org/2000/svg";
-        const svg = document.createElementNS(NS, "svg"), line = document.createElementNS(NS, "line");
-        Object.entries({x1: 0, x2: 22, y1: 2, y2: 2, stroke: colour, "stroke-width": width,
-            "stroke-dasharray": dash, "stroke-opacity": opacity})
-            .forEach(([name, value]) => line.setAttribute(name, value));
-        svg.append(line);
-        return svg;
+        let at = 0;
+        const stops = dash.map((length, i) => {
+            const from = at, shade = i % 2 ? "transparent" : colour;
+            at += length;
+            return `${shade} ${from}px ${at}px`;
+        });
+        const background = stops.length ? `repeating-linear-gradient(90deg, ${stops.join(", ")})` : colour;
+        return loupe.dom.el("i", {style: `height: ${width}px; opacity: ${opacity}; background: ${background}`});
     }
 
     /** The key under the aggregate: each model's line, and what else is drawn just now. */
@@ -36,10 +39,10 @@ window.loupe = window.loupe || {};
         const entries = current().models.map((model) => el("span",
             {title: `Weights ${model.fingerprint}`},
             swatch(model.colour, DASHES[model.index % DASHES.length], 2.5, 1), model.title));
-        if (selected) entries.push(el("span", {}, swatch("currentColor", "2 3", 1.75, 1), `selection (${selected})`));
+        if (selected) entries.push(el("span", {}, swatch("currentColor", [2, 3], 2, 1), `selection (${selected})`));
         if (current().models.some((model) => model.control)) {
             entries.push(el("span", {title: "Turned there and back: what interpolation alone costs"},
-                swatch("currentColor", "", 1, 0.6), "resampled only"));
+                swatch("currentColor", [], 1, 0.6), "resampled only"));
         }
         host.replaceChildren(...entries);
     }

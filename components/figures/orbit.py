@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,6 +20,19 @@ from components.theme import CURSOR, RING, model_colour
 F32 = NDArray[np.float32]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 STRONGEST_SHOWN = 8  # rows of bars where there are too many classes for a bar each
+# Names of the models, for exported pictures and reports; on the page, the page's own key stands.
+KEY: dict[str, Any] = {
+    "showlegend": True,
+    "legend": {
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "top",
+        "font": {"size": 9},
+        "bgcolor": "rgba(0,0,0,0)",
+        "itemwidth": 30,
+    },
+}
 GL_FROM = 5_000  # points; below it SVG is sharper and needs none of the browser's few GL contexts
 
 
@@ -84,7 +98,7 @@ def detail(classes: Sequence[str], curves: Sequence[ModelCurve], *, view: str) -
     """
     bars = [_bars(classes, curve) for curve in curves]
     values = {"range": [0, 1], "dtick": 0.25, "fixedrange": True, "tickformat": ".2f"}
-    shared = {"uirevision": view, "barmode": "group", "bargroupgap": 0.05, "showlegend": False}
+    shared = {"uirevision": view, "barmode": "group", "bargroupgap": 0.05, **KEY}
     if not classes:
         rows = {"range": [STRONGEST_SHOWN - 0.5, -0.5], "fixedrange": True, "tickvals": []}
         margin = {"l": 148, "r": 12, "t": 4, "b": 22}
@@ -294,8 +308,9 @@ def _ring(curve: ModelCurve) -> go.Scatterpolar:
 def _polar_layout(view: str) -> dict[str, object]:
     return {
         "uirevision": view,
-        "margin": {"l": 30, "r": 30, "t": 22, "b": 22},
-        "showlegend": False,
+        "margin": {"l": 30, "r": 30, "t": 22, "b": 22, "autoexpand": False},
+        "showlegend": True,
+        "legend": {**KEY["legend"], "xref": "container", "yref": "container"},  # the free corner
         "dragmode": False,
         "polar": {
             "radialaxis": {
