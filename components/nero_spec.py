@@ -26,6 +26,7 @@ TELLING_ANGLE_DEG: Final = 170.0  # a turned 6 reads as a 9 here
 TELLING_CLASS: Final = "6"
 STEPS_DEG: Final = tuple(step for step in range(1, 91) if 360 % step == 0)
 PROJECTION_SEED: Final = 0
+MOST_MODELS: Final = 6
 NO_POINTS: Final = np.empty((0, 2), dtype=np.float32)
 
 
@@ -86,8 +87,9 @@ def comparison(
 ) -> dict[str, Any]:
     """The spec of one comparison: items, models with their results or jobs, empty figures."""
     items = datasets.load(tasks.find(task).item_set)
-    if not models:
-        return {"task": task, "models": [], "message": "No model is chosen.", "hint": CHOOSE}
+    if not 0 < len(models) <= MOST_MODELS:
+        message = "No model is chosen." if not models else f"{len(models)} models are too many."
+        return {"task": task, "models": [], "message": message, "hint": CHOOSE}
     try:
         rows = [
             _model(OrbitRequest(task, key, step_deg), i, with_control, visit)

@@ -154,7 +154,14 @@ def make_link() -> Response:
     path, state = body.get("path"), body.get("state")
     if not isinstance(path, str) or not isinstance(state, dict):
         raise BadRequest("A link needs a path and a state.", '{"path": "/…", "state": {…}}')
+    if not all(_is_plain(value) for value in state.values()):
+        raise BadRequest("A state holds texts, numbers and lists of them.", "Reload the page.")
     return _json({"url": f"/s/{services().links.put(path, orjson.dumps(state).decode())}"})
+
+
+def _is_plain(value: object) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return all(part is None or isinstance(part, str | int | float) for part in parts)
 
 
 @routes.get("/_links/<path:link_id>")

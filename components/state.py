@@ -39,12 +39,14 @@ __all__ = [
     "read",
     "register_page_state",
     "stores",
+    "unfolded",
     "view_state",
 ]
 
 SELECTION_KEY: Final = "sel"
 LINK_KEY: Final = "link"
 EMPTY: Final = "-"  # an empty text or list in a URL: Dash drops keys without a value
+MOST_SENTENCES: Final = 5
 _SHOWN_CHARS: Final = 40  # of a bad value in a sentence
 
 
@@ -170,6 +172,7 @@ class Ids:
 
 Schema = Mapping[str, Field]
 Values = dict[str, JSON]
+Query = Mapping[str, str | Sequence[str] | None]
 
 
 def defaults(schema: Schema) -> Values:
@@ -177,18 +180,13 @@ def defaults(schema: Schema) -> Values:
     return {key: _plain(row.default) for key, row in schema.items()}
 
 
-def read(query: Mapping[str, str | None], schema: Schema) -> tuple[Values, list[str]]:
+def read(query: Query, schema: Schema) -> tuple[Values, list[str]]:
     """Values of a page's query, and one sentence for each part that cannot be used.
 
     ``query`` is what Dash hands to ``layout(**query)``. A ``link`` in it names a state that was too
     long for a URL; keys beside it win over the stored ones. Never raises for what a user typed.
     """
-    given = {key: text for key, text in query.items() if text is not None}
-    sentences: list[str] = []
-    if LINK_KEY in given:
-        stored, complaint = _linked(given.pop(LINK_KEY))
-        given = {**stored, **given}
-        sentences += complaint
+    given, sentences = unfolded(query)
     values = defaults(schema)
     for key, text in given.items():
         if key == SELECTION_KEY:  # read in the browser: assets/21-selection.js
@@ -201,7 +199,27 @@ def read(query: Mapping[str, str | None], schema: Schema) -> tuple[Values, list[
         except ValueError as allowed:
             instead = _written(values[key]) or "nothing"
             sentences.append(f"{key}={_short(text)} is not {allowed}; {instead} is shown.")
+    if len(sentences) > MOST_SENTENCES:
+        more = len(sentences) - MOST_SENTENCES + 1
+        sentences[MOST_SENTENCES - 1 :] = [f"{more} more parts of the address cannot be used."]
     return values, sentences
+
+
+def unfolded(query: Query) -> tuple[dict[str, str], list[str]]:
+    """The texts of a query, those of its link among them, and what is wrong with the link.
+
+    A page whose schema depends on one of its keys looks that key up here, before :func:`read`.
+    """
+    # Dash hands over a list where a key is written twice: the last one counts.
+    given = {
+        key: text if isinstance(text, str) else text[-1]
+        for key, text in query.items()
+        if text is not None
+    }
+    if LINK_KEY not in given:
+        return given, []
+    stored, sentences = _linked(given.pop(LINK_KEY))
+    return {**stored, **given}, sentences
 
 
 def _linked(link: str) -> tuple[dict[str, str], list[str]]:
@@ -209,7 +227,7 @@ def _linked(link: str) -> tuple[dict[str, str], list[str]]:
 
     try:
         query = json.loads(services().links.get(link).state)
-    except (BackendError, ValueError):
+    except (BackendError, ValueError, RecursionError):
         return {}, [f"The link “{_short(link)}” is not known here; the defaults are shown."]
     return {str(key): _written(value) for key, value in query.items()}, []
 

@@ -36,6 +36,7 @@ from components.state import (
     read,
     register_page_state,
     stores,
+    unfolded,
 )
 
 register_dash_page(
@@ -76,7 +77,7 @@ def schema(task: str) -> Schema:
 
 def layout(**query: str) -> html.Div:
     """The whole page for one query; cheap, reads nothing but cards and the items' labels."""
-    task = query.get("task", DEFAULT_TASK)
+    task = unfolded(query)[0].get("task", DEFAULT_TASK)  # it may lie behind a link
     known = task if task in tasks.names() else DEFAULT_TASK
     shape = schema(known)
     values, notices = read(query, shape)

@@ -125,3 +125,35 @@ def test_not_a_number_and_deep_nesting_are_not_json(client: FlaskClient) -> None
         response = client.post(URL, data=data, content_type="application/json")
         assert response.status_code == 400
         assert time.perf_counter() - start_s < 0.05
+
+
+def page(client: FlaskClient, search: str) -> str:
+    """The layout of the NERO page as the browser gets it."""
+    names = [("_pages_content", "children"), ("_pages_store", "data")]
+    inputs = [("pathname", "/nero"), ("search", search)]
+    body = {
+        "output": ".._pages_content.children..._pages_store.data..",
+        "outputs": [{"id": name, "property": prop} for name, prop in names],
+        "inputs": [{"id": "_pages_location", "property": p, "value": v} for p, v in inputs],
+        "changedPropIds": [],
+    }
+    response = client.post(URL, json=body)
+    assert response.status_code == 200
+    assert "went wrong" not in response.text
+    return response.text
+
+
+def test_a_link_brings_back_its_task(client: FlaskClient) -> None:
+    """The choices of the page depend on the task, which a long state hides behind its link."""
+    assert "Fashion" not in page(client, "").partition('"key":"models"')[2][:1500]
+    state = {"task": "fashion", "models": "fashion-rotated", "step": "10"}
+    url = client.post("/_links", json={"path": "/nero", "state": state}).get_json()["url"]
+    text = page(client, f"?link={url.removeprefix('/s/')}")
+    assert '"notices":[]' in text
+    assert '"task":"fashion"' in text.partition("state-meta")[2] or '"value":"fashion"' in text
+
+
+def test_hostile_addresses_still_open_the_page(client: FlaskClient) -> None:
+    for search in ("?task=a&task=b&angle=NaN&angle=1e999", "?link=zzzzzzzzzz", "?link=", "%%%"):
+        page(client, search)
+    assert len(page(client, "?" + "&".join(f"k{n}=1" for n in range(2000)))) < 100_000

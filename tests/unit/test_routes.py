@@ -212,6 +212,8 @@ def test_links(client: FlaskClient) -> None:
         {"path": "/nero"},
         {"path": 3, "state": {}},
         {"path": "//evil", "state": {}},
+        {"path": "/nero", "state": {"item": {"a": 1}}},
+        {"path": "/nero", "state": {"item": orjson.loads("[" * 900 + "]" * 900)}},
         [],
     ):
         told(client.post("/_links", json=body), 400)

@@ -103,3 +103,15 @@ def test_nothing_a_user_types_raises(query: dict[str, str]) -> None:
 def test_numbers_survive_the_trip(angle: float) -> None:
     text = state._written(angle)
     assert state.read({"angle": text}, SCHEMA)[0]["angle"] == angle
+
+
+def test_a_key_written_twice_counts_as_written_last() -> None:
+    values, notices = state.read({"task": ["x", "fashion"], "angle": ["1", "y"]}, SCHEMA)
+    assert values["task"] == "fashion"
+    assert notices == ["angle=y is not a number from 0 to 360; 0 is shown."]
+
+
+def test_a_flood_of_bad_keys_is_a_few_sentences() -> None:
+    _, notices = state.read({f"k{n}": "1" for n in range(2000)}, SCHEMA)
+    assert len(notices) == 5
+    assert notices[-1] == "1996 more parts of the address cannot be used."
