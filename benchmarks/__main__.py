@@ -1,17 +1,33 @@
-"""``python -m benchmarks [module ...]``: run the modules and print one table."""
+"""``python -m benchmarks [--write] [module ...]``: run the modules and print one table.
+
+``--write`` also puts the table of all modules into ``docs/results/speed.md``.
+"""
 
 from __future__ import annotations
 
 import importlib
+import platform
 import sys
+from pathlib import Path
+from typing import Final
 
 from benchmarks.table import Row, rendered
 
-MODULES = ("server", "nero")
+MODULES: Final = ("server", "nero")
+RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "speed.md"
+HEAD: Final = """# Measured speed
+
+Written by `python -m benchmarks --write`; do not edit by hand. Both sides of a row ran in turns in
+one process on one machine; compare the ratios, not the times. Forward passes and orbits use one
+thread. Python {python}, {machine}.
+
+"""
 
 
 def main(chosen: list[str]) -> int:
     """Exit code: 0 if every row holds."""
+    writes = "--write" in chosen
+    chosen = [name for name in chosen if name != "--write"]
     unknown = [name for name in chosen if name not in MODULES]
     if unknown:
         sys.stderr.write(f"There is no benchmark {unknown[0]!r}; there is {', '.join(MODULES)}.\n")
@@ -20,6 +36,9 @@ def main(chosen: list[str]) -> int:
     for name in chosen or MODULES:
         rows += importlib.import_module(f"benchmarks.{name}").rows()
     sys.stdout.write(rendered(rows) + "\n")
+    if writes and not chosen:
+        head = HEAD.format(python=platform.python_version(), machine=platform.machine())
+        RECORD.write_text(f"{head}{rendered(rows)}\n", encoding="utf-8")
     return 0 if all(row.ok for row in rows) else 1
 
 

@@ -20,7 +20,6 @@ from backend.nero.precompute import RESULTS
 from backend.nero.requests import OrbitRequest
 from backend.protocols import F32
 from backend.settings import PROJECT
-from benchmarks.table import rendered
 
 PATH = PROJECT / "docs" / "results" / "nero.md"
 SYMMETRIC, ASYMMETRIC = (0, 1, 8), (2, 3, 4, 7)
@@ -145,25 +144,17 @@ def interpolation(task: str, key: str) -> str:
     )
 
 
-def main(with_speed: bool) -> None:
-    """Writes the report; ``--speed`` measures the speed table too, which wants a calm machine."""
+def main() -> None:
+    """Writes the report."""
     parts = [HEAD, "## Digits\n", curves("digits"), "", statements(results("digits")), ""]
     parts += ["## What interpolation alone costs\n", interpolation("digits", "digits-plain"), ""]
     for task, title in (("fashion", "Clothes"), ("photos", "Photographs")):
         if catalog.models_for(task):
             parts += [f"## {title}\n", curves(task), ""]
-    marker = "## Speed\n"
-    held = PATH.read_text(encoding="utf-8") if PATH.exists() else ""
-    speed = held.partition(marker)[2].strip()
-    if with_speed:
-        from benchmarks import nero
-
-        speed = "One thread, both sides in one run, from `make bench`.\n\n" + rendered(nero.rows())
-    parts += [marker, speed, ""]
     PATH.parent.mkdir(parents=True, exist_ok=True)
     PATH.write_text("\n".join(parts), encoding="utf-8")
     sys.stderr.write(f"Wrote {PATH.relative_to(PROJECT)}.\n")
 
 
 if __name__ == "__main__":
-    main("--speed" in sys.argv[1:])
+    main()
