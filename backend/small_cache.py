@@ -9,6 +9,7 @@ import datetime
 import importlib
 import importlib.util
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from backend.protocols import JSON, Arrays
 from backend.settings import Settings
 
 log = logging.getLogger(__name__)
+REST_S: Final = 30
 WEEK_S: Final = 7 * 24 * 3600
 # What each entry costs beside its bytes: the key, the tuple, the dict slot.
 OVERHEAD_BYTES: Final = 300
@@ -95,22 +97,31 @@ class SmallCache:
     def __init__(self, backend: BaseCache, lost: tuple[type[Exception], ...] = (OSError,)) -> None:
         self._backend = backend
         self._lost = lost
+        self._quiet_until_s = 0.0  # a server that does not answer is left alone for a while
 
     def get(self, key: str) -> bytes | None:
         """The bytes put under ``key``; ``None`` if absent."""
+        if time.monotonic() < self._quiet_until_s:
+            return None
         try:
             value = self._backend.get(key)
         except self._lost as error:
-            log.warning("small cache cannot be read: %s", error)
+            self._rest(error)
             return None
         return bytes(value) if value is not None else None
 
     def put(self, key: str, value: bytes, timeout_s: int | None = None) -> None:
         """Keep ``value``; what cannot be kept is left out."""
+        if time.monotonic() < self._quiet_until_s:
+            return
         try:
             self._backend.set(key, value, timeout_s)
         except self._lost as error:
-            log.warning("small cache cannot be written: %s", error)
+            self._rest(error)
+
+    def _rest(self, error: Exception) -> None:
+        self._quiet_until_s = time.monotonic() + REST_S
+        log.warning("the small cache does not answer and is left alone for %d s: %s", REST_S, error)
 
     def get_json(self, key: str) -> Any:
         """What :meth:`put_json` kept; ``None`` if absent or damaged."""
@@ -151,7 +162,14 @@ def open_small_cache(settings: Settings) -> SmallCache:
     from flask_caching.backends.rediscache import RedisCache
 
     redis = importlib.import_module("redis")
-    client = redis.Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1)
+    try:
+        client = redis.Redis.from_url(
+            settings.redis_url, socket_timeout=1, socket_connect_timeout=1
+        )
+    except ValueError as error:
+        raise BadRequest(
+            "LOUPE_REDIS_URL is not a Redis URL.", "Example: redis://127.0.0.1:6379/0"
+        ) from error
     backend = RedisCache(host=client, default_timeout=WEEK_S, key_prefix="loupe:")
     backend.serializer = BytesOnly()  # type: ignore[assignment]
     return SmallCache(backend, (OSError, redis.RedisError))

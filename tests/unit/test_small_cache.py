@@ -96,15 +96,28 @@ def test_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -
         open_small_cache(Settings.from_env({"LOUPE_REDIS_URL": "redis://localhost"}))
 
 
-def test_lost_server_is_a_miss(caplog: pytest.LogCaptureFixture) -> None:
+def test_lost_server_is_a_miss_and_left_alone_for_a_while(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
     class Gone(SimpleCache):
         def get(self, key: str) -> Any:
+            asked.append(key)
             raise ConnectionError("refused")
 
         def set(self, key: str, value: Any, timeout: Any = None) -> bool | None:
+            asked.append(key)
             raise ConnectionError("refused")
 
+    now_s = 1000.0
+    monkeypatch.setattr("backend.small_cache.time.monotonic", lambda: now_s)
     cache = SmallCache(Gone())
-    cache.put("a", b"1")
-    assert cache.get("a") is None
-    assert "cannot be read" in caplog.text
+    for _ in range(5):  # each ask may cost a second of waiting
+        assert cache.get("a") is None
+        cache.put("a", b"1")
+    assert asked == ["a"]
+    assert caplog.text.count("does not answer") == 1
+    now_s += 31
+    cache.put("b", b"1")
+    assert asked == ["a", "b"]
