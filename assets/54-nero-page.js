@@ -65,8 +65,9 @@ window.loupe = window.loupe || {};
         return isWanted();
     }
 
-    async function load(spec) {
-        if (!spec || !spec.models || !isHere()) return none();
+    /** `shown` is the page's own task: undo may ask for another's results before it has gone there. */
+    async function load(spec, shown) {
+        if (!spec || !spec.models || spec.task !== shown || !isHere()) return none();
         const token = ++now.token, isWanted = () => token === now.token && isHere();
         if (!spec.models.length) {
             loupe.orbit.clear(); // what was shown is not what the controls say

@@ -145,13 +145,14 @@ window.loupe = window.loupe || {};
         if (chosen && task && chosen !== task) loupe.state.go(`/nero?task=${encodeURIComponent(chosen)}`);
     }
 
-    /** Undo has written the state of another task into this page: open it with all of that state. */
-    function followTask(task, shown) {
+    /** Undo has written the state of another task into this page: open it with all of that state,
+     *  once the state has gathered it. */
+    function followTask(task, shown, tries = 60) {
         if (!task || !shown || task === shown) return;
-        setTimeout(() => {
-            const url = new URL(loupe.state.current().url);
-            loupe.state.go(url.pathname + url.search);
-        }, 50);
+        const {page, values, url} = loupe.state.current();
+        const isGathered = page === "nero" && values.task === task;
+        if (isGathered) loupe.state.go(new URL(url).pathname + new URL(url).search);
+        else if (tries) setTimeout(() => followTask(task, shown, tries - 1), 50);
     }
 
     function registerKeys() {

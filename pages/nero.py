@@ -152,7 +152,7 @@ def _clientside(function: str, *wiring: Any, namespace: str = "nero", **options:
 SELECTED: Final = Input(SELECTION, "data")
 LOADED: Final = Input(READY, "data")
 _clientside("visit", Input(VISIT, "data"))
-_clientside("load", Output(READY, "data"), Input(ORBITS, "data"))
+_clientside("load", Output(READY, "data"), Input(ORBITS, "data"), State(parts.TASK, "value"))
 _clientside(
     "aggregate",
     Output(graph_of(parts.AGGREGATE), "figure"),
