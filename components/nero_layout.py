@@ -29,7 +29,7 @@ TASK: Final = "nero-task"  # what is chosen; the page's own task is part of its 
 Options = Sequence[Mapping[str, str]]
 ORBITS: Final[Options] = (
     {"value": "rotation", "label": "Rotation"},
-    {"value": "control", "label": "… and resampling alone"},
+    {"value": "control", "label": "+ resampled only"},
 )
 
 
