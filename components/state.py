@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 
-from backend.errors import BackendError
+from backend.errors import BackendError, BadRequest
 from backend.protocols import JSON
 from components.selection import SELECTION, announce
 
@@ -33,6 +33,7 @@ __all__ = [
     "Values",
     "Whole",
     "announce",
+    "check",
     "control",
     "defaults",
     "hidden",
@@ -203,6 +204,22 @@ def read(query: Query, schema: Schema) -> tuple[Values, list[str]]:
         more = len(sentences) - MOST_SENTENCES + 1
         sentences[MOST_SENTENCES - 1 :] = [f"{more} more parts of the address cannot be used."]
     return values, sentences
+
+
+def check(given: Mapping[str, object], schema: Schema) -> None:
+    """Values that a callback got from the browser, which anyone may have written.
+
+    Raises:
+        BadRequest: a value is not what the schema allows; says which, and what is.
+    """
+    for key, value in given.items():
+        text = ",".join(map(str, value)) if isinstance(value, list) else value
+        try:
+            if not isinstance(text, str):
+                raise ValueError("a text")
+            schema[key].parse(text)
+        except ValueError as allowed:
+            raise BadRequest(f"{key}={_short(str(value))} is not {allowed}.") from allowed
 
 
 def unfolded(query: Query) -> tuple[dict[str, str], list[str]]:

@@ -31,6 +31,7 @@ from components.state import (
     Schema,
     Values,
     Whole,
+    check,
     control,
     hidden,
     read,
@@ -54,6 +55,9 @@ VISIT, AGAIN = "nero-visit", "nero-again"  # this opening of the page; a press o
 DEFAULT_TASK: Final = "digits"
 
 
+TASK_SHAPE: Final[Schema] = {"task": Choice(DEFAULT_TASK, tasks.names())}
+
+
 def schema(task: str) -> Schema:
     """What a link to this page can say, for one task."""
     items = datasets.load(tasks.find(task).item_set)
@@ -61,7 +65,7 @@ def schema(task: str) -> Schema:
     compare = [key for key in tasks.find(task).compare if key in models] or models[:1]
     subsets = ["all", "selection", *(f"class:{k}" for k in sorted(set(items.labels.tolist())))]
     return {
-        "task": Choice(DEFAULT_TASK, tasks.names()),
+        **TASK_SHAPE,
         "models": Many(compare, models, least=1, most=6),
         "step": Choice("5", [str(step) for step in STEPS_DEG]),
         "orbit": Choice("rotation", [option["value"] for option in parts.ORBITS]),
@@ -242,6 +246,8 @@ def show_orbits(
     models: list[str], step: str, orbit: str, _again: object, task: str, focus: str, visit: str
 ) -> tuple[dict[str, Any], list[dict[str, str]], str]:
     """Which orbit results the page needs: keys, jobs for the missing ones, empty figures."""
+    check({"task": task}, TASK_SHAPE)
+    check({"step": step, "orbit": orbit}, schema(task))
     with_control = orbit == "control"
     spec = nero_spec.comparison(
         task, models, step_deg=int(step), with_control=with_control, visit=visit
@@ -274,6 +280,8 @@ def show_places(
     """Where the map's dots lie: the key of the projection, and its job where it is missing."""
     if not ready:
         return None
+    check({"task": task}, TASK_SHAPE)
+    check({"step": step, "method": method, "focus": focus, "subset": subset}, schema(task))
     try:
         rows = nero_spec.projection_subset(task, subset, selection)
         request = ProjectionRequest(task, focus, int(step), rows, method, PROJECTION_SEED)

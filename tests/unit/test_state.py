@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.errors import BadRequest
 from components import state
 
 SCHEMA: dict[str, Any] = {
@@ -115,3 +116,11 @@ def test_a_flood_of_bad_keys_is_a_few_sentences() -> None:
     _, notices = state.read({f"k{n}": "1" for n in range(2000)}, SCHEMA)
     assert len(notices) == 5
     assert notices[-1] == "1996 more parts of the address cannot be used."
+
+
+@pytest.mark.parametrize("value", [{}, None, 7, ["a", {}], "fashion x", ["digits", "digits"]])
+def test_values_of_a_forged_callback_are_a_sentence(value: object) -> None:
+    schema = {"task": state.Choice("digits", ["digits", "fashion"])}
+    state.check({"task": "fashion"}, schema)
+    with pytest.raises(BadRequest, match=r"task=.* is not"):
+        state.check({"task": value}, schema)
