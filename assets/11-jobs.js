@@ -51,7 +51,9 @@ window.loupe = window.loupe || {};
       watched.delete(jobId);
       refresh();
     } else {
-      entry.timer = setTimeout(() => ask(jobId, entry), answer.ok ? entry.everyMs : 2000);
+      // Short jobs are seen to end at once; long ones are asked after once a second in the end.
+      entry.pauseMs = Math.min(1000, 1.1 * (entry.pauseMs || entry.everyMs));
+      entry.timer = setTimeout(() => ask(jobId, entry), answer.ok ? entry.pauseMs : 2000);
     }
   }
 

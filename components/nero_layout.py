@@ -325,6 +325,7 @@ def worst() -> Component:
         method=methods.WORST,
         min_height_px=300,
         state="loading",
+        is_picture=False,
     )
 
 

@@ -53,6 +53,7 @@ def plot_card(
     grows: bool = False,
     state: FirstState = "ready",
     message: str = "",
+    is_picture: bool = True,
 ) -> Component:
     """A section named by its title whose body keeps its size in every state.
 
@@ -66,10 +67,11 @@ def plot_card(
         grows: the content may be taller than the body (lists that wrap on a phone).
         state: the state before any script has spoken.
         message: sentence of the first state, when that is ``empty``.
+        is_picture: the body can be saved as PNG and SVG; a table cannot.
     """
     title_id = f"{card_id}-title"
     names = [html.H2(title, id=title_id), html.P(question, className="plot-card-question")]
-    menu = _menu(card_id, title, has_table=table is not None, has_method=method is not None)
+    menu = _menu(card_id, title, table is not None, is_picture, method is not None)
     head = html.Header(
         [html.Div(names, className="plot-card-names"), menu], className="plot-card-head"
     )
@@ -133,14 +135,18 @@ def _layer(message: str) -> Component:
     return html.Div([skeleton, text], className="plot-card-layer")
 
 
-def _menu(card_id: str, title: str, *, has_table: bool, has_method: bool) -> Component:
+def _menu(
+    card_id: str, title: str, has_table: bool, is_picture: bool, has_method: bool
+) -> Component:
     """The menu at the top right. Its items are portalled: each carries the card it acts on."""
     items: list[Component] = []
     if has_table:
         items += [_item(card_id, action, label) for action, label in TABLE_ACTIONS]
         items.append(dmc.MenuDivider())
-    items += [_item(card_id, action, label) for action, label in IMAGE_ACTIONS]
-    items += [dmc.MenuDivider(), _item(card_id, "link", "Copy link")]
+    if is_picture:
+        items += [_item(card_id, action, label) for action, label in IMAGE_ACTIONS]
+        items.append(dmc.MenuDivider())
+    items.append(_item(card_id, "link", "Copy link"))
     if has_method:
         items.append(_item(card_id, "about", "About this plot"))
     target = html.Button(

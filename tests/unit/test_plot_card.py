@@ -93,3 +93,8 @@ def test_grid_theme_takes_its_colours_from_tokens() -> None:
     colours = re.findall(r"\w+Color: '([^']+)'", THEME)
     assert colours
     assert all(colour.startswith("var(--card-") for colour in colours)
+
+
+def test_a_table_offers_no_picture() -> None:
+    card = plot_card("x-table", "Title", "Question?", "body", table="x-table", is_picture=False)
+    assert actions(card) == ["table", "csv", "parquet", "link"]
