@@ -7,7 +7,7 @@ from typing import Any
 
 import dash
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from backend.work import WORK
 from components.runtime import Services
@@ -15,6 +15,9 @@ from tests.browser import state_page
 from tests.browser.driving import Traffic
 from tests.browser.harness import CHROMIUM, FLAGS, running_app
 from tests.fake_work import WORKS as FAKES
+
+
+expect.set_options(timeout=15_000)  # ms; two cores may be busy with another browser
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

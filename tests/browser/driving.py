@@ -73,6 +73,19 @@ def settle(page: Page, timeout_s: float = 20.0) -> None:
         page.wait_for_timeout(20)  # lets Playwright handle events
 
 
+def open_state_page(page: Page, url: str) -> None:
+    """Open the page of ``state_page.py`` and wait until its own first callbacks have answered.
+
+    On a busy machine the quiet of ``settle`` may come before them.
+    """
+    open_page(page, url)
+    page.wait_for_function(
+        """() => ["statetest-shown", "statetest-selected"]
+        .every((id) => document.getElementById(id)?.textContent)"""
+    )
+    settle(page)
+
+
 def open_page(page: Page, url: str) -> None:
     """Go to ``url`` and wait until the shell stands and the page is quiet."""
     page.goto(url)

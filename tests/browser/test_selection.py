@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.driving import Traffic, open_page, settle
+from tests.browser.driving import Traffic, open_state_page, settle
 
 SELECTED = "#statetest-selected"
 COUNT = "#shelf-button-count"
@@ -22,11 +22,7 @@ def announce(page: Page, ids: list[int], items: str = "digits") -> None:
 
 
 def test_a_selection_reaches_all_views_once(page: Page, app_url: str, callbacks: list[str]) -> None:
-    open_page(page, f"{app_url}/statetest")
-    # On a busy machine the quiet of open_page may come before the page's own first callbacks.
-    expect(page.locator(SELECTED)).to_have_text(": []")
-    expect(page.locator("#statetest-shown")).to_contain_text("task=digits")
-    settle(page)
+    open_state_page(page, f"{app_url}/statetest")
     callbacks.clear()
     announce(page, [4, 2, 9])
     expect(page.locator(COUNT)).to_have_text("3")
@@ -37,7 +33,7 @@ def test_a_selection_reaches_all_views_once(page: Page, app_url: str, callbacks:
 
 
 def test_a_selection_follows_the_user(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     announce(page, [1, 2])
     expect(page.locator(COUNT)).to_have_text("2")
     page.locator("#app-nav a[href='/jobs']").click()
@@ -50,14 +46,14 @@ def test_a_selection_follows_the_user(page: Page, app_url: str) -> None:
 
 
 def test_a_link_carries_the_selection(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest?sel=fashion:7,8")
+    open_state_page(page, f"{app_url}/statetest?sel=fashion:7,8")
     expect(page.locator(SELECTED)).to_have_text("fashion: [7, 8]")
     page.reload()
     expect(page.locator(SELECTED)).to_have_text("fashion: [7, 8]")
 
 
 def test_a_damaged_selection_is_a_sentence(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest?sel=fashion:7,x")
+    open_state_page(page, f"{app_url}/statetest?sel=fashion:7,x")
     notice = page.locator(".mantine-Notification-root")
     expect(
         notice.filter(has_text="sel=fashion:7,x is not a data set with item ids")
@@ -66,7 +62,7 @@ def test_a_damaged_selection_is_a_sentence(page: Page, app_url: str) -> None:
 
 
 def test_a_large_selection_goes_behind_a_link(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     announce(page, list(range(300)))
     expect(page).to_have_url(re.compile(r"\?link=[a-z2-7]{10}$"))
     page.goto(page.url)
@@ -74,7 +70,7 @@ def test_a_large_selection_goes_behind_a_link(page: Page, app_url: str) -> None:
 
 
 def test_undo_takes_a_selection_back(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     announce(page, [1])
     expect(page).to_have_url(re.compile("sel=digits:1$"))
     announce(page, [1, 2, 3])
@@ -87,7 +83,7 @@ def test_undo_takes_a_selection_back(page: Page, app_url: str) -> None:
 
 
 def test_the_shelf_keeps_and_combines(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     announce(page, [1, 2, 3])
     expect(page.locator(COUNT)).to_have_text("3")
     page.locator("#shelf-button").click()
@@ -121,13 +117,17 @@ def test_the_shelf_keeps_and_combines(page: Page, app_url: str) -> None:
 
 
 def test_the_shelf_works_by_keyboard(page: Page, app_url: str, traffic: Traffic) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     announce(page, [5, 6])
     expect(page.locator(COUNT)).to_have_text("2")
     page.keyboard.press("Alt+s")
     expect(page.locator("#shelf-panel")).to_be_visible()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
+    page.wait_for_function("() => document.activeElement.closest('#shelf-panel')")
+    name = page.get_by_label("Name of the selection")
+    for _ in range(3):  # past "Copy ids" and "Clear"
+        if name.evaluate("box => box !== document.activeElement"):
+            page.keyboard.press("Tab")
+    expect(name).to_be_focused()
     page.keyboard.type("mine")
     page.keyboard.press("Enter")
     expect(page.locator("#shelf-panel")).to_contain_text("2 of digits")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driving import Traffic, open_page, settle
+from tests.browser.driving import Traffic, open_page, open_state_page, settle
 
 PAGES = ["/", "/jobs", "/nowhere"]
 SCHEME = "document.documentElement.getAttribute('data-mantine-color-scheme')"
@@ -131,7 +131,7 @@ def test_the_navigation_opens_on_a_phone(page: Page, app_url: str) -> None:
 
 
 def test_an_expected_error_is_its_sentence(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     page.locator("#statetest-sentence").click()
     notice = page.locator(".mantine-Notification-root")
     expect(notice).to_contain_text("angle='x' is not a number.")
@@ -139,7 +139,7 @@ def test_an_expected_error_is_its_sentence(page: Page, app_url: str) -> None:
 
 
 def test_a_defect_is_a_reference_number(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     page.locator("#statetest-defect").click()
     notice = page.locator(".mantine-Notification-root")
     expect(notice).to_contain_text("Something went wrong (ref ")
@@ -148,7 +148,7 @@ def test_a_defect_is_a_reference_number(page: Page, app_url: str) -> None:
 
 
 def test_a_lost_server_is_a_notice(page: Page, app_url: str, traffic: Traffic) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     traffic.allow("ERR_FAILED")  # what the browser itself writes about a refused connection
     page.route("**/_dash-update-component*", lambda route: route.abort())
     page.locator('input[id*=\'"key":"angle"\']').fill("90")

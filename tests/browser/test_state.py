@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.driving import Traffic, open_page, settle
+from tests.browser.driving import Traffic, open_page, open_state_page, settle
 
 TASK = 'input[id*=\'"key":"task"\']'
 ANGLE = 'input[id*=\'"key":"angle"\']'
@@ -23,7 +23,7 @@ def set_control(page: Page, key: str, value: object) -> None:
 
 
 def test_defaults_are_left_out_of_the_url(page: Page, app_url: str, callbacks: list[str]) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     expect(page.locator(SHOWN)).to_contain_text("task=digits")
     assert "?" not in page.url
     assert len(callbacks) == 3  # the page, its view, its selection
@@ -48,7 +48,7 @@ def test_a_copied_url_shows_the_same(page: Page, app_url: str) -> None:
 
 
 def test_an_empty_list_survives_the_url(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     set_control(page, "models", [])
     expect(page).to_have_url(re.compile("models=-"))
     page.reload()
@@ -56,7 +56,7 @@ def test_an_empty_list_survives_the_url(page: Page, app_url: str) -> None:
 
 
 def test_bad_parts_of_a_url_become_sentences(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest?angle=abc&task=nope&who=me&item=5")
+    open_state_page(page, f"{app_url}/statetest?angle=abc&task=nope&who=me&item=5")
     notices = page.locator(".mantine-Notification-root")
     expect(
         notices.filter(has_text="angle=abc is not a number from 0 to 360; 0 is shown.")
@@ -68,7 +68,7 @@ def test_bad_parts_of_a_url_become_sentences(page: Page, app_url: str) -> None:
 
 
 def test_undo_and_redo(page: Page, app_url: str, callbacks: list[str]) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     expect(page.locator("#undo-button")).to_be_disabled()
     set_control(page, "angle", 40)
     expect(page).to_have_url(re.compile("angle=40"))
@@ -94,7 +94,7 @@ def test_undo_and_redo(page: Page, app_url: str, callbacks: list[str]) -> None:
 def test_one_undo_restores_several_controls_with_one_callback(
     page: Page, app_url: str, callbacks: list[str]
 ) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     page.evaluate(
         "['angle', 'item'].forEach((key) => dash_clientside.set_props("
         "{type: 'control', page: 'statetest', key}, {value: 77}))"
@@ -111,7 +111,7 @@ def test_one_undo_restores_several_controls_with_one_callback(
 
 
 def test_undo_stays_out_of_text_boxes(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     set_control(page, "angle", 40)
     expect(page).to_have_url(re.compile("angle=40"))
     page.locator(NOTE).press_sequentially("ab")
@@ -122,7 +122,7 @@ def test_undo_stays_out_of_text_boxes(page: Page, app_url: str) -> None:
 
 
 def test_undo_goes_back_across_pages(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     set_control(page, "angle", 40)
     expect(page).to_have_url(re.compile("angle=40"))
     page.locator("#app-nav a[href='/jobs']").click()
@@ -133,7 +133,7 @@ def test_undo_goes_back_across_pages(page: Page, app_url: str) -> None:
 
 
 def test_long_state_hides_behind_a_link(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     long = "x" * 3000
     set_control(page, "note", long)
     expect(page).to_have_url(re.compile(r"\?link=[a-z2-7]{10}$"))
@@ -146,14 +146,14 @@ def test_long_state_hides_behind_a_link(page: Page, app_url: str) -> None:
 def test_an_unknown_link_is_a_sentence(page: Page, app_url: str, traffic: Traffic) -> None:
     traffic.allow("/_links/aaaaaaaaaa")
     traffic.allow("404")
-    open_page(page, f"{app_url}/statetest?link=aaaaaaaaaa")
+    open_state_page(page, f"{app_url}/statetest?link=aaaaaaaaaa")
     expect(
         page.locator(".mantine-Notification-root").filter(has_text="“aaaaaaaaaa” is not known here")
     ).to_be_visible()
 
 
 def test_two_browsers_do_not_see_each_other(page: Page, browser: Browser, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest")
+    open_state_page(page, f"{app_url}/statetest")
     other = browser.new_context()
     second = other.new_page()
     second.goto(f"{app_url}/statetest?angle=5")
@@ -166,7 +166,7 @@ def test_two_browsers_do_not_see_each_other(page: Page, browser: Browser, app_ur
 
 
 def test_navigation_brings_a_page_back_as_it_was_left(page: Page, app_url: str) -> None:
-    open_page(page, f"{app_url}/statetest?angle=30")
+    open_state_page(page, f"{app_url}/statetest?angle=30")
     page.locator("#app-nav a[href='/']").click()
     entry = page.locator("#home-recent a").first
     expect(entry).to_contain_text("angle 30")
