@@ -16,7 +16,6 @@ from tests.browser.driving import Traffic
 from tests.browser.harness import CHROMIUM, FLAGS, running_app
 from tests.fake_work import WORKS as FAKES
 
-
 expect.set_options(timeout=15_000)  # ms; two cores may be busy with another browser
 
 
