@@ -200,11 +200,16 @@ def test_menu_by_keyboard(cards: Page) -> None:
     button.focus()
     cards.keyboard.press("Enter")
     expect(cards.get_by_role("menuitem", name="Table", exact=True)).to_be_visible()
-    cards.keyboard.press("ArrowDown")
+    focused = "document.activeElement.dataset.action"
+    for _ in range(50):  # the menu takes keys only once it has opened
+        if cards.evaluate(f"Boolean({focused})"):
+            break
+        cards.keyboard.press("ArrowDown")
     seen = []
     for _ in range(7):
-        seen.append(cards.evaluate("document.activeElement.dataset.action"))
+        seen.append(cards.evaluate(focused))
         cards.keyboard.press("ArrowDown")
+        cards.wait_for_function(f"(was) => {focused} !== was", arg=seen[-1])
     assert sorted(seen) == sorted(["table", "csv", "parquet", "png", "svg", "link", "about"])
     cards.keyboard.press("Escape")
     expect(button).to_be_focused()
