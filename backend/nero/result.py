@@ -85,15 +85,22 @@ class OrbitResult:
         """The variance over the orbit ``(n,)`` of each item's metric; 0 means a perfect circle."""
         return curves.variance(self.metric)
 
-    def confusion(self, rows: Sequence[int] | I64 | None = None) -> F32:
-        """Share of the items ``(k, e)`` that turn into each class at each element; columns sum to
-        1.
+    def confusion(self, rows: Sequence[int] | I64 | None = None, wrong_only: bool = False) -> F32:
+        """Share of the items ``(k, e)`` that are called by each class at each element.
+
+        Columns sum to 1; with ``wrong_only``, right answers are left out and columns sum to the
+        share of wrong ones.
         """
-        predicted = self.predicted[self.rows(rows)]
+        chosen = self.rows(rows)
+        predicted = self.predicted[chosen]
         counts = np.zeros((len(self.classes), predicted.shape[1]), np.float32)
-        item, element = np.nonzero(predicted >= 0)
+        is_answer = predicted >= 0
+        is_counted = (
+            is_answer & (predicted != self.labels[chosen, None]) if wrong_only else is_answer
+        )
+        item, element = np.nonzero(is_counted)
         np.add.at(counts, (predicted[item, element], element), 1)
-        answered = np.maximum(counts.sum(axis=0), 1)
+        answered = np.maximum(is_answer.sum(axis=0), 1).astype(np.float32)
         return cast(F32, counts / answered)
 
     def worst(self, k: int = 10) -> I64:

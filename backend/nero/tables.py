@@ -92,8 +92,10 @@ def outputs(results: Results, row: int, element: int) -> pd.DataFrame:
 
 
 def confusion(result: OrbitResult, model: str, rows: Rows = None) -> pd.DataFrame:
-    """One row per angle and class that occurs there: the share of ``rows`` that turn into it."""
-    shares = result.confusion(rows)
+    """One row per angle and class that occurs there: the share of ``rows`` called
+    by it, and of those called by it wrongly, which is what the plot shows.
+    """
+    shares, wrong = result.confusion(rows), result.confusion(rows, wrong_only=True)
     element, found = np.nonzero(shares.T > 0)
     return pd.DataFrame(
         {
@@ -102,6 +104,7 @@ def confusion(result: OrbitResult, model: str, rows: Rows = None) -> pd.DataFram
             "class_id": found,
             "class": [result.classes[i] for i in found],
             "share": shares[found, element],
+            "wrong_share": wrong[found, element],
             "n": len(result.rows(rows)),
         }
     )

@@ -50,6 +50,13 @@ def test_mean_and_variance_are_those_of_numpy():
     np.testing.assert_allclose(result.variance(), result.metric.astype(float).var(1), atol=1e-6)
 
 
+def test_wrong_answers_alone_sum_to_the_errors():
+    result = made()
+    wrong = result.confusion(wrong_only=True)
+    np.testing.assert_allclose(wrong.sum(axis=0), 1 - result.aggregate("accuracy"), atol=1e-6)
+    assert (wrong <= result.confusion() + 1e-6).all()
+
+
 def test_confusion_counts_what_items_turn_into():
     result = made()
     shares = result.confusion([2, 5, 6])
