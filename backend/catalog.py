@@ -4,19 +4,25 @@ torch.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from backend.errors import NotFound, WeightsRefused
+from backend.protocols import ModelBackend
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
 
-if TYPE_CHECKING:
-    from backend.torch_backend import TorchBackend
-
 ANSWERS: Final = {"photos": "imagenet"}
 """What a task's models were made for, where it is not called like the task."""
+BUILDERS: Final = {
+    "detection": "backend.detectors:build",
+    "piv": "backend.piv_methods:build",
+    "points": "backend.point_backend:build",
+    "texts": "backend.text_backend:build",
+}
+"""``module:function(card, device)`` for tasks whose models are not image classifiers."""
 _loading = threading.Lock()
 
 
@@ -44,7 +50,7 @@ def card(key: str) -> ModelCard:
     return found
 
 
-def load_model(key: str, device: str | None = None) -> TorchBackend:
+def load_model(key: str, device: str | None = None) -> ModelBackend:
     """The model, ready to predict; the same object at every call with the same device.
 
     Args:
@@ -70,14 +76,18 @@ def default_device() -> str:
 
 
 @cache
-def _loaded(key: str, device: str) -> TorchBackend:
-    from backend.torch_backend import TorchBackend
-    from models.load import load_module
-
+def _loaded(key: str, device: str) -> ModelBackend:
+    found = models()[key]
     try:
-        module = load_module(models()[key])
+        if found.task in BUILDERS:
+            module, _, function = BUILDERS[found.task].partition(":")
+            built: ModelBackend = getattr(importlib.import_module(module), function)(found, device)
+            return built
+        from backend.torch_backend import TorchBackend
+        from models.load import load_module
+
+        return TorchBackend(load_module(found), found, device)
     except WeightsMismatch as error:
         raise WeightsRefused(
             str(error), "Restore the file from the repository, or train it again."
         ) from error
-    return TorchBackend(module, models()[key], device)

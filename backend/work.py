@@ -37,6 +37,8 @@ def table(*rows: Work) -> dict[str, Work]:
 
 WORK: Final = table(
     Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
+    Work("nero.item", 1, "model", "backend.nero.work:item"),
+    Work("nero.input", 1, "analysis", "backend.nero.work:moved"),
     Work("nero.at", 1, "model", "backend.nero.work:at"),
     Work("nero.projection", 1, "analysis", "backend.nero.work:projection"),
     Work("system.device", 1, "model", "backend.system:device"),

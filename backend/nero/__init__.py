@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from backend.nero import orbits
+from backend.nero.consensus import consensus
 from backend.nero.evaluation import evaluate
 from backend.nero.result import OrbitResult
 
-__all__ = ["OrbitResult", "evaluate", "orbits"]
+__all__ = ["OrbitResult", "consensus", "evaluate", "orbits"]

@@ -4,43 +4,24 @@ items.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero import resample, tasks
-from backend.nero.items import Items, gather
-from backend.nero.orbits import Orbit
+from backend.nero import tasks
+from backend.nero.items import Items
+from backend.nero.orbits import BLOCK, HasControl, Orbit, blocks_of
 from backend.nero.result import OrbitResult
-from backend.nero.tasks import Block, Task
-from backend.protocols import F32, ModelBackend, Progress
+from backend.nero.tasks import Consensus, Predictor, Task
+from backend.protocols import F32, I64, ModelBackend, Progress
 
-# Transformed images held at once, so few that they are read again while in the cache: 16 digits at
+# Transformed inputs held at once, so few that they are read again while in the cache: 16 digits at
 # 72 angles, which are 18 whole batches of 64.
 SLAB_BYTES: Final = 3_700_000
-BATCH: Final = 64  # images per call of a plain function; backends know their own best size
-SUM_SLACK: Final = 1e-3
 
 Model = ModelBackend | Callable[[F32], Any] | str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A model reduced to what the loop needs.
-
-    Attributes:
-        predict: float32 (b, c, h, w) in [0, 1] -> probabilities (b, k).
-        classes: their names, empty when unknown.
-        batch: images per call, 0 when the model splits batches itself.
-    """
-
-    predict: Callable[[F32], Any]
-    classes: tuple[str, ...]
-    batch: int
 
 
 def evaluate(
@@ -55,164 +36,149 @@ def evaluate(
     """The model's answers for every item at every element of the orbit.
 
     Args:
-        model: a model's key, a backend, or any callable that takes float32 (b, c, h, w) in [0, 1]
-            and returns probabilities (b, k) whose rows sum to 1 (numpy, or a torch tensor).
+        model: a model's key, a backend, or any callable from inputs (b, ...) to the task's
+            outputs; for images float32 (b, c, h, w) in [0, 1] to probabilities (b, k) whose rows
+            sum to 1 (numpy, or a torch tensor).
         task: a name of :data:`backend.nero.tasks.TASKS`, or a task.
-        orbit: for instance ``orbits.rotations(72)``.
+        orbit: for instance ``orbits.rotations(72)``; of the task's domain.
         items: "all", rows of the task's own set, an item set, or (images (n, h, w[, 3]) uint8,
             labels (n,)).
-        batch_size: images per call of the model; its own best size unless given. Results do not
+        batch_size: inputs per call of the model; its own best size unless given. Results do not
             depend on it.
-        progress: called with (done, total) images after each piece; may raise ``Cancelled``.
+        progress: called with (done, total) inputs after each piece; may raise ``Cancelled``.
         control: undo every element right away: what is left is the cost of interpolation alone.
 
     Raises:
-        BadRequest: the items, the batch size or the model's outputs are not usable.
+        BadRequest: the orbit, the items, the batch size or the model's outputs are not usable.
         NotFound: there is no such model or task.
-        DeviceFull: a single image does not fit into the device's memory.
+        DeviceFull: a single input does not fit into the device's memory.
     """
     if batch_size is not None and batch_size < 1:
         raise BadRequest(
             f"A batch of {batch_size} is too small.", "Allowed are whole numbers from 1."
         )
     found = tasks.find(task)
-    source = gather(found, items)
-    asked = _ask(model, batch_size)
-    shape = source.read(0, 1).shape[1:]
-    side = resample.square(source.read(0, 1))
-    at_most = max(1, SLAB_BYTES // (4 * int(np.prod(shape))))
-    blocks = found.act_input(orbit, side, at_most, control=control)
-    known = asked.classes or source.classes
-    _check_classes(known, len(known), source)
-    outputs = _run(asked, source, blocks, orbit.size, max(1, at_most // orbit.size), progress)
-    classes = known or tuple(str(i) for i in range(outputs.shape[2]))
-    _check_classes(classes, outputs.shape[2], source)
-    return OrbitResult(
-        metric=found.measure(outputs, source.labels),
-        outputs=outputs,
-        class_ids=np.broadcast_to(np.arange(len(classes)), (len(source), len(classes))),
-        predicted=_strongest(outputs),
-        item_ids=source.ids,
-        item_names=source.names,
-        labels=source.labels,
-        angles_deg=np.asarray(getattr(orbit, "angles_deg", np.arange(orbit.size)), np.float64),
-        classes=classes,
-    )
+    check_orbit(found, orbit, control)
+    source = found.gather(items)
+    predict = found.predictor(model, batch_size, source)
+    pieces = _run(found, predict, orbit, source, control, progress)
+    return _joined(found, orbit, source, pieces, source.classes or _classes_of(model))
 
 
-def _ask(model: Model, batch_size: int | None) -> Asked:
-    if isinstance(model, str):
-        from backend import catalog
+def check_orbit(task: Task, orbit: Orbit, control: bool = False) -> None:
+    """Returns if the task can be asked along the orbit.
 
-        model = catalog.load_model(model)
-    if isinstance(model, ModelBackend):
-        return Asked(model.predict, model.card.classes, batch_size or 0)
-    if not callable(model):
+    Raises:
+        BadRequest: it acts on something else, or has no control.
+    """
+    if orbit.domain != task.domain:
         raise BadRequest(
-            f"{type(model).__name__} is not a model.", "Give a key, a backend or a callable."
+            f"{task.name} cannot be asked along {orbit.name}.",
+            f"It is asked along transforms of {task.domain}, not of {orbit.domain}.",
         )
-    return Asked(_tensor_in(model), (), batch_size or BATCH)
+    if control and not isinstance(orbit, HasControl):
+        raise BadRequest(
+            f"{orbit.name} has no there-and-back control.", "Rotations of images have one."
+        )
 
 
-def _tensor_in(model: Callable[[Any], Any]) -> Callable[[F32], Any]:
-    """A torch module wants a tensor; every other callable gets the numpy array."""
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(model, torch.nn.Module):
-        return model
+class _Piece:
+    """What is kept of a few items."""
 
-    def call(batch: F32) -> Any:
-        with torch.inference_mode():
-            return model(torch.from_numpy(batch))
-
-    return call
+    def __init__(self, task: Task, orbit: Orbit, outputs: F32, truth: Any) -> None:
+        self.metrics = task.measure(orbit, outputs, truth)
+        self.payload = task.payload(outputs)
+        self.consensus: Consensus | None = task.consensus(orbit, outputs)
 
 
 def _run(
-    asked: Asked,
+    task: Task,
+    predict: Predictor,
+    orbit: Orbit,
     source: Items,
-    blocks: list[Block],
-    size: int,
-    step: int,
+    control: bool,
     progress: Progress | None,
-) -> F32:
-    """Outputs ``(n, size, k)``, ``step`` items and one block of elements at a time."""
+) -> list[_Piece]:
+    """A few items and one block of elements at a time; only what is kept outlives its items."""
     n = len(source)
-    outputs: F32 | None = None
-    buffer = np.empty(0, np.float32)
-    done = 0
+    input_bytes = 4 * int(np.prod(np.shape(source.read(0, 1))[1:], dtype=np.int64)) or 1
+    at_most = max(1, SLAB_BYTES // input_bytes)
+    step, blocks = max(1, at_most // orbit.size), blocks_of(orbit, at_most)
+    pieces, done = [], 0
     for start in range(0, n, step):
-        images = source.read(start, min(n, start + step))
-        for block in blocks:
-            shape = (len(images), len(block.elements), *images.shape[1:])
-            if buffer.size < np.prod(shape):
-                buffer = np.empty(int(np.prod(shape)), np.float32)
-            batch = block.apply(images, buffer[: int(np.prod(shape))].reshape(shape))
-            answers = _answers(asked, batch.reshape(-1, *shape[2:]))
-            if outputs is None:
-                outputs = np.empty((n, size, answers.shape[1]), np.float32)
-            if answers.shape[1] != outputs.shape[2]:
-                raise BadRequest(
-                    f"The model answered with {outputs.shape[2]} classes first and then with "
-                    f"{answers.shape[1]}."
-                )
-            outputs[start : start + len(images), block.elements] = answers.reshape(*shape[:2], -1)
-            done += len(answers)
+        stop = min(n, start + step)
+        inputs = source.read(start, stop)
+        outputs: F32 | None = None
+        for elements in blocks:
+            answers = task.run(predict, orbit, inputs, elements, control=control)
+            outputs = _placed(outputs, answers, elements, orbit.size)
+            done += len(answers) * len(elements)
             if progress is not None:
-                progress(done, n * size)
+                progress(done, n * orbit.size)
+        pieces.append(_Piece(task, orbit, cast(F32, outputs), source.truth(start, stop)))
+    return pieces
+
+
+def along(task: Task, predict: Predictor, orbit: Orbit, inputs: Any) -> F32:
+    """Outputs ``(b, e, ...)`` of inputs ``(b, ...)`` along a whole orbit."""
+    outputs: F32 | None = None
+    for elements in blocks_of(orbit, BLOCK):
+        answers = task.run(predict, orbit, inputs, elements, control=False)
+        outputs = _placed(outputs, answers, elements, orbit.size)
     return cast(F32, outputs)
 
 
-def _answers(asked: Asked, batch: F32) -> F32:
-    """Checked probabilities ``(b, k)``; rows that are not finite become NaN throughout."""
-    size = asked.batch or len(batch)
-    pieces = [_probabilities(asked, batch[i : i + size]) for i in range(0, len(batch), size)]
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-
-def _probabilities(asked: Asked, batch: F32) -> F32:
-    answer = asked.predict(batch)
-    if hasattr(answer, "detach"):  # a torch tensor, on whatever device
-        answer = answer.detach().cpu().numpy()
-    values = np.array(answer, dtype=np.float32, ndmin=1)
-    if values.ndim != 2 or len(values) != len(batch) or values.shape[1] < 2:
+def _placed(outputs: F32 | None, answers: F32, elements: I64, size: int) -> F32:
+    """Answers ``(b, m, ...)`` in their places among those of all elements."""
+    if outputs is None:
+        outputs = np.empty((len(answers), size, *answers.shape[2:]), np.float32)
+    if answers.shape[2:] != outputs.shape[2:]:
         raise BadRequest(
-            f"The model answered {len(batch)} images with an array of shape {values.shape}.",
-            f"It must be ({len(batch)}, number of classes).",
+            f"The model answered in the shape {outputs.shape[2:]} first and then in "
+            f"{answers.shape[2:]}.",
+            "Every batch must be answered in the same shape.",
         )
-    sums = values.sum(axis=1)
-    is_finite = np.isfinite(values).all(axis=1)
-    values[~is_finite] = np.nan
-    is_wrong = is_finite & ((np.abs(sums - 1) > SUM_SLACK) | (values.min(axis=1) < -SUM_SLACK))
-    if is_wrong.any():
-        raise BadRequest(
-            f"The model's answers are not probabilities: a row sums to {sums[is_wrong][0]:.4g}.",
-            "Rows must be at least 0 and sum to 1; if these are logits, apply softmax once.",
-        )
-    return values
+    outputs[:, elements] = answers
+    return outputs
 
 
-def _strongest(outputs: F32) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """The class with the highest probability ``(n, e)``, -1 where the model gave no finite
-    answer.
-    """
-    is_finite = np.isfinite(outputs[:, :, 0])
-    return np.where(is_finite, outputs.argmax(axis=2), -1).astype(np.int32)
+def _classes_of(model: Model) -> tuple[str, ...]:
+    """The names a model has for its classes; none where it does not say."""
+    if isinstance(model, str):
+        from backend import catalog
+
+        return catalog.card(model).classes
+    return model.card.classes if isinstance(model, ModelBackend) else ()
 
 
-def _check_classes(classes: tuple[str, ...], k: int, source: Items) -> None:
-    if len(classes) != k:
-        raise BadRequest(
-            f"The model has {k} outputs and there are {len(classes)} classes.",
-            "Choose a model that was made for these items.",
+def _joined(
+    task: Task, orbit: Orbit, source: Items, pieces: list[_Piece], classes: tuple[str, ...]
+) -> OrbitResult:
+    def join(parts: list[Any]) -> Any:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    payload = {name: join([p.payload[name] for p in pieces]) for name in pieces[0].payload}
+    held = [piece.consensus for piece in pieces if piece.consensus is not None]
+    consensus = None
+    if held:
+        consensus = Consensus(
+            join([c.value for c in held]),
+            join([c.used for c in held]),
+            {name: join([c.metrics[name] for c in held]) for name in held[0].metrics},
         )
-    if source.classes and source.classes != classes:
-        raise BadRequest(
-            "The model's classes are not those of the items.",
-            "Choose a model that was made for these items.",
-        )
-    outside = source.labels[(source.labels < 0) | (source.labels >= k)]
-    if classes and len(outside):
-        raise BadRequest(
-            f"Label {outside[0]} is not one of the model's classes.",
-            f"Labels run from 0 to {k - 1}.",
-        )
+    if not classes and "outputs" in payload:
+        classes = tuple(str(i) for i in range(payload["outputs"].shape[2]))
+    return OrbitResult(
+        task=task.name,
+        kind=task.kind,
+        metrics={name: join([p.metrics[name] for p in pieces]) for name in pieces[0].metrics},
+        payload=payload,
+        consensus=consensus,
+        item_ids=source.ids,
+        item_names=source.names,
+        labels=source.labels,
+        classes=classes,
+        positions=orbit.positions,
+        elements=orbit.labels,
+        identity_index=orbit.identity_index,
+    )

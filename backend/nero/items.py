@@ -11,36 +11,39 @@ from typing import Any
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero.tasks import Task
 from backend.protocols import I64, U8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Items:
-    """Labelled images that are read in pieces.
+    """Inputs of a task, with or without their truth, read in pieces.
 
     Attributes:
         ids: (n,) stable names of the items in links and tables.
         names: (n,) what people call them.
-        labels: (n,) true classes.
+        labels: (n,) the class or family of each, by which subsets are made; -1 where unknown.
         classes: class names; empty when only the model knows them.
-        read: ``read(start, stop)`` gives those images, (m, c, h, w) uint8.
+        read: ``read(start, stop)`` gives those inputs, for images (m, c, h, w) uint8.
+        truth: ``truth(start, stop)`` gives what the metrics of the task compare with (for classes
+            the labels), or None where nobody knows.
     """
 
     ids: I64
     names: tuple[str, ...]
     labels: I64
     classes: tuple[str, ...]
-    read: Callable[[int, int], U8]
+    read: Callable[[int, int], Any]
+    truth: Callable[[int, int], Any]
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def gather(task: Task, items: Any) -> Items:
-    """The items behind what a caller may give.
+def gather(item_set: str, items: Any) -> Items:
+    """The images behind what a caller may give.
 
     Args:
+        item_set: key of the task's own set.
         items: "all" or None (the task's own set), rows of that set, an item set, or
             ``(images (n, h, w[, c]) uint8, labels (n,))``.
 
@@ -49,14 +52,24 @@ def gather(task: Task, items: Any) -> Items:
     """
     if isinstance(items, tuple) and len(items) == 2 and np.ndim(items[0]) >= 3:
         return _own(np.asarray(items[0]), np.asarray(items[1]))
+    held, rows = rows_of(item_set, items)
+    return _rows_of(held, rows)
+
+
+def rows_of(item_set: str, items: Any) -> tuple[Any, I64]:
+    """The item set and its rows ``(n,)`` behind "all", rows of the task's set, or another set.
+
+    Raises:
+        BadRequest: nothing is left, or a row is outside the set.
+    """
     if hasattr(items, "images") and hasattr(items, "labels"):
-        return _rows_of(items, np.arange(len(items.ids)))
+        return items, np.arange(len(items.ids))
     from backend import datasets
 
-    held = datasets.load(task.item_set)
+    held = datasets.load(item_set)
     if items is None or (isinstance(items, str) and items == "all"):
-        return _rows_of(held, np.arange(len(held.ids)))
-    return _rows_of(held, checked_rows(items, len(held.ids), task.item_set))
+        return held, np.arange(len(held.ids))
+    return held, checked_rows(items, len(held.ids), item_set)
 
 
 def checked_rows(rows: Sequence[int] | I64, count: int, name: str) -> I64:
@@ -89,12 +102,14 @@ def channels_first(images: U8) -> U8:
 def _rows_of(held: Any, rows: I64) -> Items:
     if not len(rows):
         raise BadRequest("No items are selected.", "Give at least one.")
+    labels = np.asarray(held.labels, np.int64)[rows]
     return Items(
         ids=np.asarray(held.ids, np.int64)[rows],
         names=tuple(str(held.names[row]) for row in rows),
-        labels=np.asarray(held.labels, np.int64)[rows],
+        labels=labels,
         classes=tuple(held.classes),
         read=lambda start, stop: channels_first(held.images(rows[start:stop])),
+        truth=lambda start, stop: labels[start:stop],
     )
 
 
@@ -115,10 +130,12 @@ def _own(images: U8, labels: I64) -> Items:
             f"Labels have the shape {labels.shape} and the type {labels.dtype}.",
             f"There must be one whole number per image, {len(images)} in all.",
         )
+    whole = labels.astype(np.int64)
     return Items(
         ids=np.arange(len(images)),
         names=tuple(f"image {i}" for i in range(len(images))),
-        labels=labels.astype(np.int64),
+        labels=whole,
         classes=(),
         read=lambda start, stop: channels_first(images[start:stop]),
+        truth=lambda start, stop: whole[start:stop],
     )

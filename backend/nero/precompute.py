@@ -49,11 +49,12 @@ def jobs() -> list[JobRequest]:
     placed: list[JobRequest] = []
     for task in tasks.names():
         for model in catalog.models_for(task):
-            orbits.append(OrbitRequest(task, model).job())
+            orbit = ""
+            orbits.append(OrbitRequest(task, model, orbit).job())
             if task == "digits":  # the opening view shows the control; elsewhere it is a click away
                 orbits.append(OrbitRequest(task, model, control=True).job())
             placed += [
-                ProjectionRequest(task, model, method=method).job()
+                ProjectionRequest(task, model, orbit, method=method).job()
                 for method in projections.METHODS
             ]
     return [*orbits, *placed]

@@ -16,6 +16,7 @@ from backend import catalog, datasets
 from backend.errors import BadRequest
 from backend.jobs import JobRequest
 from backend.nero import orbits, tasks
+from backend.nero.evaluation import check_orbit
 from backend.nero.items import checked_rows
 from backend.nero.projections import METHODS, TITLES
 from backend.protocols import JSON
@@ -25,29 +26,36 @@ MOST_MODELS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class OrbitRequest:
-    """One model's answers for items of a task's set along the rotations.
+    """One model's answers for items of a set along an orbit.
 
     Attributes:
-        step_deg: degrees between neighbours.
-        control: undo each rotation at once, to see what interpolation alone costs.
-        items: "all" or rows of the task's set.
+        orbit: ``family-level``; the default of the task's domain unless given.
+        control: undo each element at once, to see what interpolation alone costs.
+        dataset: key of the item set; the task's own unless given.
+        items: "all" or rows of the set.
 
     Raises:
-        NotFound: on construction, for an unknown task or model.
-        BadRequest: the model was made for another task, or the step or a row is not usable.
+        NotFound: on construction, for an unknown task, model, orbit or set.
+        BadRequest: the model was made for another task, the orbit acts on something else, or a
+            row is not usable.
     """
 
     task: str
     model: str
-    step_deg: float = 5.0
+    orbit: str = ""
     control: bool = False
+    dataset: str = ""
     items: str | tuple[int, ...] = "all"
 
     def __post_init__(self) -> None:
-        held = datasets.load(tasks.find(self.task).item_set)
+        task = tasks.find(self.task)
+        object.__setattr__(self, "dataset", self.dataset or task.item_set)
+        held = datasets.load(self.dataset)
         checked_model(self.task, self.model)
-        orbits.rotations(step_deg=self.step_deg)
-        object.__setattr__(self, "step_deg", float(self.step_deg))
+        family = self.orbit or next(iter(orbits.families(task.domain)))
+        elements = orbits.find(family)
+        check_orbit(task, elements, self.control)
+        object.__setattr__(self, "orbit", elements.key)
         if self.items != "all":
             if isinstance(self.items, str):
                 raise BadRequest(
@@ -57,20 +65,21 @@ class OrbitRequest:
             object.__setattr__(self, "items", tuple(rows.tolist()))
 
     @property
-    def orbit(self) -> orbits.Rotations:
-        """The elements asked for."""
-        return orbits.rotations(step_deg=self.step_deg)
+    def elements(self) -> orbits.Orbit:
+        """The orbit asked for."""
+        return orbits.find(self.orbit)
 
     def params(self) -> dict[str, JSON]:
         """The request as JSON, with the fingerprints of weights and data."""
         return {
             "task": self.task,
             "model": self.model,
-            "step_deg": self.step_deg,
+            "orbit": self.orbit,
             "control": self.control,
+            "dataset": self.dataset,
             "items": "all" if self.items == "all" else list(self.items),
             "model_fingerprint": catalog.card(self.model).fingerprint,
-            "data_fingerprint": datasets.load(tasks.find(self.task).item_set).fingerprint,
+            "data_fingerprint": datasets.load(self.dataset).fingerprint,
         }
 
     @classmethod
@@ -85,8 +94,9 @@ class OrbitRequest:
         request = cls(
             task=_text(params, "task"),
             model=_text(params, "model"),
-            step_deg=_number(params, "step_deg"),
+            orbit=_text(params, "orbit"),
             control=params.get("control") is True,
+            dataset=_text(params, "dataset"),
             items=items if isinstance(items, str) else tuple(cast(Sequence[int], items)),
         )
         for name in ("model_fingerprint", "data_fingerprint"):
@@ -99,8 +109,9 @@ class OrbitRequest:
 
     def job(self, view: str = "") -> JobRequest:
         """The request as a job; its key names the result."""
-        what = "there and back" if self.control else "along the circle"
-        title = f"{catalog.card(self.model).title}: {self.task} {what}, {self.orbit.size} angles"
+        elements = self.elements
+        what = f"{elements.name}{', there and back' if self.control else ''}"
+        title = f"{catalog.card(self.model).title}: {self.task}, {what}, {elements.size} elements"
         return JobRequest("nero.orbit", self.params(), title, view)
 
 
@@ -109,6 +120,7 @@ class ProjectionRequest:
     """One model's orbit curves as points in the plane.
 
     Attributes:
+        orbit, dataset: as in :class:`OrbitRequest`.
         subset: "all", ``{"class": 3}`` or ``{"rows": [...]}`` of the task's set.
         method: pca, ica, isomap, tsne or umap.
 
@@ -119,13 +131,16 @@ class ProjectionRequest:
 
     task: str
     model: str
-    step_deg: float = 5.0
+    orbit: str = ""
     subset: JSON = "all"
     method: str = "pca"
     seed: int = 0
+    dataset: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "step_deg", self.orbit_request.step_deg)
+        whole = self.orbit_request
+        object.__setattr__(self, "orbit", whole.orbit)
+        object.__setattr__(self, "dataset", whole.dataset)
         if self.method not in METHODS:
             raise BadRequest(
                 f"There is no projection {self.method!r}.", f"Projections are {', '.join(METHODS)}."
@@ -141,11 +156,11 @@ class ProjectionRequest:
     @property
     def orbit_request(self) -> OrbitRequest:
         """The orbit whose curves are laid out: always of the whole set."""
-        return OrbitRequest(self.task, self.model, self.step_deg)
+        return OrbitRequest(self.task, self.model, self.orbit, dataset=self.dataset)
 
     def rows(self) -> list[int]:
         """The rows of the task's set that are laid out."""
-        held = datasets.load(tasks.find(self.task).item_set)
+        held = datasets.load(self.dataset)
         if self.subset == "all":
             return list(range(len(held.ids)))
         if isinstance(self.subset, Mapping) and list(self.subset) == ["class"]:
@@ -179,10 +194,11 @@ class ProjectionRequest:
         return cls(
             whole.task,
             whole.model,
-            whole.step_deg,
+            whole.orbit,
             params.get("subset", "all"),
             _text(params, "method"),
             seed if isinstance(seed, int) else -1,
+            whole.dataset,
         )
 
     def job(self, view: str = "") -> JobRequest:
@@ -193,23 +209,64 @@ class ProjectionRequest:
         return JobRequest("nero.projection", self.params(), title, view)
 
 
-def at_params(task: str, models: Sequence[str], item: int, angle_deg: float) -> dict[str, JSON]:
+def at_params(
+    task: str, models: Sequence[str], item: int, angle_deg: float, dataset: str = ""
+) -> dict[str, JSON]:
     """Parameters of ``nero.at``: several models, one item (its id), one angle.
 
     Raises:
         NotFound: an unknown task, model or item.
         BadRequest: a model of another task, no model or too many, or an angle that is no angle.
     """
-    held = datasets.load(tasks.find(task).item_set)
-    if not 1 <= len(models) <= MOST_MODELS:
-        raise BadRequest(f"{len(models)} models cannot be asked.", f"Name 1 to {MOST_MODELS}.")
-    for model in models:
-        checked_model(task, model)
-    if item not in held.ids:
-        raise BadRequest(f"There is no item {item} in {task}.", "Choose an item from the page.")
+    if tasks.find(task).domain != "image":
+        raise BadRequest(f"{task} has no angles between its elements.", "Images have.")
+    asked = item_params(task, models, item, "", dataset)
     if not (math.isfinite(angle_deg) and -360 <= angle_deg <= 360):
         raise BadRequest(f"angle={angle_deg} is not usable.", "Allowed are numbers from 0 to 360.")
-    return {"task": task, "models": list(models), "item": int(item), "angle_deg": float(angle_deg)}
+    return {**asked, "angle_deg": float(angle_deg)}
+
+
+def item_params(
+    task: str, models: Sequence[str], item: int, orbit: str, dataset: str = ""
+) -> dict[str, JSON]:
+    """Parameters of ``nero.item``: several models, one item (its id), a whole orbit.
+
+    Raises:
+        NotFound: an unknown task, model, orbit or item.
+        BadRequest: a model of another task, no model or too many.
+    """
+    if not 1 <= len(models) <= MOST_MODELS:
+        raise BadRequest(f"{len(models)} models cannot be asked.", f"Name 1 to {MOST_MODELS}.")
+    asked = [OrbitRequest(task, model, orbit, dataset=dataset) for model in models]
+    orbit, dataset = asked[0].orbit, asked[0].dataset
+    if item not in datasets.load(dataset).ids:
+        raise BadRequest(f"There is no item {item} in {task}.", "Choose an item from the page.")
+    return {
+        "task": task,
+        "models": list(models),
+        "item": int(item),
+        "orbit": orbit,
+        "dataset": dataset,
+    }
+
+
+def input_params(
+    task: str, item: int, orbit: str, element: int, dataset: str = ""
+) -> dict[str, JSON]:
+    """Parameters of ``nero.input``: one item (its id) under one element of an orbit of images.
+
+    Raises:
+        NotFound: an unknown task, orbit or set.
+        BadRequest: no such item or element, or the orbit acts on something else.
+    """
+    found = tasks.find(task)
+    elements = orbits.find(orbit)
+    check_orbit(found, elements)
+    orbits.checked(element, elements.size)
+    key = dataset or found.item_set
+    if item not in datasets.load(key).ids:
+        raise BadRequest(f"There is no item {item} in {task}.", "Choose an item from the page.")
+    return {"task": task, "item": item, "orbit": elements.key, "element": element, "dataset": key}
 
 
 def checked_model(task: str, model: str) -> str:
@@ -233,10 +290,3 @@ def _text(params: Mapping[str, JSON], name: str) -> str:
     if not isinstance(value, str):
         raise BadRequest(f"{name}={str(value)[:80]!r} is not a text.")
     return value
-
-
-def _number(params: Mapping[str, JSON], name: str) -> float:
-    value = params.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BadRequest(f"{name}={str(value)[:80]!r} is not a number.")
-    return float(value)

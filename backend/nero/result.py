@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadRequest
 from backend.nero import curves
+from backend.nero.tasks.base import Consensus, Kind
+from backend.nero.tasks.classification import KEEP_ALL, STRONGEST, equal_answers
 from backend.protocols import F32, I64, Arrays
-
-Aggregate = Literal["accuracy", "confidence"]
-KEEP_ALL: Final = 64  # up to so many classes every output is stored
-STRONGEST: Final = 10  # beyond, only so many per item
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,58 +22,97 @@ class OrbitResult:
     """A model's answers for ``n`` items at the ``e`` elements of an orbit.
 
     Attributes:
-        metric: (n, e) probability of the true class; NaN where the model gave no finite answer.
-        outputs: (n, e, c) probabilities of the classes in ``class_ids``; all ``k`` unless read
-            back from a store that kept the strongest only.
-        class_ids: (n, c) the class of each output column.
-        predicted: (n, e) int32 strongest class of all, -1 where there was no finite answer.
-        item_ids: (n,) stable ids. item_names: (n,). labels: (n,) true classes.
-        angles_deg: (e,) where each element lies on the circle.
+        task: name of the task. kind: what an ideal model does when the input moves.
+        metrics: (n, e) by name, the individual one first; NaN where it is not defined.
+        payload: what was kept of the outputs, (n, e, ...) by name; may be empty. For classes:
+            ``outputs`` (n, e, c) probabilities of the classes in ``class_ids`` (n, c), all ``k``
+            unless read back from a store that kept the strongest only, and ``predicted`` (n, e)
+            int32 strongest class of all, -1 where there was no finite answer.
+        consensus: what the model says on the whole; None for invariant tasks.
+        item_ids: (n,) stable ids. item_names: (n,). labels: (n,) class or family, -1 unknown.
         classes: (k,) names.
+        positions: (e, c) where each element lies on the layout. elements: (e,) their names.
+        identity_index: the element that changes nothing.
     """
 
-    metric: F32
-    outputs: F32
-    class_ids: I64
-    predicted: NDArray[np.int32]
+    task: str
+    kind: Kind
+    metrics: Mapping[str, F32]
+    payload: Mapping[str, NDArray[Any]]
+    consensus: Consensus | None
     item_ids: I64
     item_names: tuple[str, ...]
     labels: I64
-    angles_deg: NDArray[np.float64]
     classes: tuple[str, ...]
+    positions: NDArray[np.float64]
+    elements: tuple[str, ...]
+    identity_index: int = 0
 
     def __len__(self) -> int:
-        return len(self.metric)
+        return len(self.item_ids)
+
+    @property
+    def metric(self) -> F32:
+        """(n, e) the individual metric."""
+        return next(iter(self.metrics.values()))
+
+    @property
+    def angles_deg(self) -> NDArray[np.float64]:
+        """(e,) the first coordinate of each element: on a circle, its angle."""
+        angles: NDArray[np.float64] = self.positions[:, 0]
+        return angles
+
+    @property
+    def outputs(self) -> F32:
+        """(n, e, c) probabilities of classes."""
+        return np.asarray(self._kept("outputs"), np.float32)
+
+    @property
+    def class_ids(self) -> I64:
+        """(n, c) the class of each column of ``outputs``."""
+        return np.asarray(self._kept("class_ids"), np.int64)
+
+    @property
+    def predicted(self) -> NDArray[np.int32]:
+        """(n, e) the strongest class, -1 where the model gave no finite answer."""
+        return np.asarray(self._kept("predicted"), np.int32)
+
+    def _kept(self, name: str) -> NDArray[Any]:
+        if name not in self.payload:
+            raise BadRequest(
+                f"A result of {self.task} has no {name}.", f"It has {', '.join(self.payload)}."
+            )
+        return self.payload[name]
 
     @property
     def unanswered(self) -> int:
-        """How many of the n × e answers were not finite; they count in no mean."""
-        return int(np.count_nonzero(self.predicted < 0))
+        """How many of the n × e values are not defined; they count in no mean."""
+        if "predicted" in self.payload:
+            return int(np.count_nonzero(self.predicted < 0))
+        return int(np.count_nonzero(~np.isfinite(self.metric)))
 
     @property
     def correct(self) -> F32:
         """(n, e) 1 where the strongest class is the true one, 0 where not, NaN without an
         answer.
         """
-        right: F32 = (self.predicted == self.labels[:, None]).astype(np.float32)
-        right[self.predicted < 0] = np.nan
-        return right
+        return self.metrics["accuracy"]
 
-    def aggregate(self, by: Aggregate = "accuracy", rows: Sequence[int] | I64 | None = None) -> F32:
-        """The mean over items ``(e,)`` at each element; NaN where no item has an answer.
+    def aggregate(self, by: str = "accuracy", rows: Sequence[int] | I64 | None = None) -> F32:
+        """The mean over items ``(e,)`` at each element; NaN where no item has a value.
 
         Args:
-            by: "accuracy" (strongest class is the true one) or "confidence" (probability of the
-                true class).
+            by: a metric of the task, such as "accuracy", "confidence", "iou" or "rmse".
             rows: the items to average, all unless given.
 
         Raises:
             BadRequest: the metric is unknown, or a row is not there.
         """
-        if by not in ("accuracy", "confidence"):
-            raise BadRequest(f"There is no metric {by!r}.", "Metrics are accuracy and confidence.")
-        values = self.correct if by == "accuracy" else self.metric
-        return curves.mean(values[self.rows(rows)], axis=0)
+        if by not in self.metrics:
+            raise BadRequest(
+                f"There is no metric {by!r}.", f"Metrics are {' and '.join(self.metrics)}."
+            )
+        return curves.mean(self.metrics[by][self.rows(rows)], axis=0)
 
     def mean(self) -> F32:
         """The mean over the orbit ``(n,)`` of each item's metric."""
@@ -162,24 +199,48 @@ class OrbitResult:
         """The result as named arrays for the store and the browser, small types only.
 
         With more than 64 classes only the 10 strongest of each item (the true one among them) are
-        kept.
+        kept. What follows from other arrays (accuracy, agreement) is not stored.
         """
+        main, *others = self.metrics
+        stored: dict[str, NDArray[Any]] = {"metric": self.metric}
+        if "predicted" not in self.payload:
+            stored |= {f"metric_{name}": self.metrics[name] for name in others}
+        stored |= self._stored_payload()
+        if self.consensus is not None:
+            stored["consensus_value"] = self.consensus.value
+            stored["consensus_used"] = self.consensus.used.astype(np.int32)
+            for name, values in self.consensus.metrics.items():
+                stored["consensus_metric" + ("" if name == main else f"_{name}")] = values
+        text = {
+            "task": self.task,
+            "kind": self.kind,
+            "metrics": list(self.metrics),
+            "classes": self.classes,
+            "names": self.item_names,
+            "elements": self.elements,
+            "identity": self.identity_index,
+        }
+        return stored | {
+            "item_ids": self.item_ids.astype(np.int32),
+            "labels": self.labels.astype(np.int32),
+            "positions": self.positions.astype(np.float32),
+            "text": np.frombuffer(json.dumps(text, ensure_ascii=False).encode(), np.uint8),
+        }
+
+    def _stored_payload(self) -> dict[str, NDArray[Any]]:
+        payload = {f"payload_{name}": values for name, values in self.payload.items()}
+        if "class_ids" not in self.payload:
+            return payload
         outputs, class_ids = self.outputs, self.class_ids
         if class_ids.shape[1] > KEEP_ALL:
             class_ids = _strongest(outputs, class_ids, self.labels)
             columns = np.argsort(self.class_ids, axis=1)
             found = np.take_along_axis(columns, class_ids, axis=1)
             outputs = np.take_along_axis(outputs, found[:, None, :], axis=2)
-        text = json.dumps({"classes": self.classes, "names": self.item_names}, ensure_ascii=False)
         return {
-            "metric": self.metric,
             "outputs": np.ascontiguousarray(outputs, np.float32),
             "class_ids": np.ascontiguousarray(class_ids, np.int32),
             "predicted": self.predicted,
-            "item_ids": self.item_ids.astype(np.int32),
-            "labels": self.labels.astype(np.int32),
-            "angles_deg": self.angles_deg.astype(np.float32),
-            "text": np.frombuffer(text.encode(), np.uint8),
         }
 
     @classmethod
@@ -189,18 +250,49 @@ class OrbitResult:
         Raises:
             KeyError, ValueError: the arrays are not those of a result.
         """
-        text: Mapping[str, list[str]] = json.loads(np.asarray(arrays["text"], np.uint8).tobytes())
+        text: Mapping[str, Any] = json.loads(np.asarray(arrays["text"], np.uint8).tobytes())
+        main, *others = text["metrics"]
+        labels = np.asarray(arrays["labels"], np.int64)
+        kept = ("outputs", "class_ids", "predicted")
+        payload = {name: np.asarray(arrays[name]) for name in kept if name in arrays}
+        payload |= {
+            name.removeprefix("payload_"): np.asarray(values)
+            for name, values in arrays.items()
+            if name.startswith("payload_")
+        }
+        metrics = {main: np.asarray(arrays["metric"], np.float32)}
+        if "predicted" in payload:
+            predicted = payload["predicted"]
+            metrics["accuracy"] = equal_answers(predicted, labels)
+            untouched = predicted[:, text["identity"]]
+            metrics["agreement"] = equal_answers(predicted, untouched)
+        else:
+            metrics |= {n: np.asarray(arrays[f"metric_{n}"], np.float32) for n in others}
         return cls(
-            metric=np.asarray(arrays["metric"], np.float32),
-            outputs=np.asarray(arrays["outputs"], np.float32),
-            class_ids=np.asarray(arrays["class_ids"], np.int64),
-            predicted=np.asarray(arrays["predicted"], np.int32),
+            task=text["task"],
+            kind=text["kind"],
+            metrics=metrics,
+            payload=payload,
+            consensus=_consensus(arrays, main, others),
             item_ids=np.asarray(arrays["item_ids"], np.int64),
             item_names=tuple(text["names"]),
-            labels=np.asarray(arrays["labels"], np.int64),
-            angles_deg=np.asarray(arrays["angles_deg"], np.float64),
+            labels=labels,
             classes=tuple(text["classes"]),
+            positions=np.asarray(arrays["positions"], np.float64),
+            elements=tuple(text["elements"]),
+            identity_index=text["identity"],
         )
+
+
+def _consensus(arrays: Arrays, main: str, others: Sequence[str]) -> Consensus | None:
+    if "consensus_value" not in arrays:
+        return None
+    names = {main: "consensus_metric"} | {n: f"consensus_metric_{n}" for n in others}
+    return Consensus(
+        np.asarray(arrays["consensus_value"], np.float32),
+        np.asarray(arrays["consensus_used"], np.int64),
+        {n: np.asarray(arrays[a], np.float32) for n, a in names.items() if a in arrays},
+    )
 
 
 def _strongest(outputs: F32, class_ids: I64, labels: I64) -> I64:

@@ -5,19 +5,28 @@ torch is loaded by the first work that runs a model, so a worker that only proje
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend import catalog, datasets
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
-from backend.nero import projections, resample, tasks
-from backend.nero.evaluation import evaluate
+from backend.nero import orbits, projections, resample, tasks
+from backend.nero.evaluation import along, evaluate
 from backend.nero.items import channels_first
-from backend.nero.requests import OrbitRequest, ProjectionRequest, at_params
-from backend.nero.result import KEEP_ALL, STRONGEST, OrbitResult
+from backend.nero.requests import (
+    OrbitRequest,
+    ProjectionRequest,
+    at_params,
+    input_params,
+    item_params,
+)
+from backend.nero.result import OrbitResult
+from backend.nero.tasks.classification import KEEP_ALL, STRONGEST
 from backend.protocols import F32, JSON, Arrays
 
 
@@ -37,11 +46,12 @@ def orbit(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         Cancelled: after Cancel. BackendError: as :func:`evaluate` does.
     """
     request = OrbitRequest.from_params(params)
-    items = request.items if isinstance(request.items, str) else list(request.items)
+    held = datasets.load(request.dataset)
+    items = held if isinstance(request.items, str) else list(request.items)
     result = evaluate(
         request.model,
         request.task,
-        request.orbit,
+        request.elements,
         items,
         progress=ticket,
         control=request.control,
@@ -57,12 +67,12 @@ def at(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         classes come in their order; beyond, the 10 strongest of any model, the true one among them.
     """
     del ticket  # over in milliseconds
-    asked = _checked_at(params)
-    held = datasets.load(tasks.find(asked[0]).item_set)
-    row = int(np.flatnonzero(np.asarray(held.ids) == asked[2])[0])
+    asked = _checked(params, at_params, "task", "models", "item", "angle_deg", "dataset")
+    held = datasets.load(asked.dataset)
+    row = _row(held, asked.item)
     image = channels_first(held.images([row]))
-    turned = resample.rotator((asked[3],), resample.square(image)).apply(image)[:, 0]
-    answers: F32 = np.concatenate([catalog.load_model(key).predict(turned) for key in asked[1]])
+    turned = resample.rotator((asked.angle_deg,), resample.square(image)).apply(image)[:, 0]
+    answers: F32 = np.concatenate([catalog.load_model(key).predict(turned) for key in asked.models])
     ids = np.arange(answers.shape[1])
     if len(ids) > KEEP_ALL:
         peak = answers.max(axis=0)
@@ -75,6 +85,38 @@ def at(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         "class_ids": np.tile(ids.astype(np.int32), (len(answers), 1)),
         "image": np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)),
     }
+
+
+def item(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``nero.item``: what the views of one item need and no stored result has, along a whole orbit.
+
+    Returns:
+        For each model ``i`` what the task's ``detail`` gives, as ``<name>_<i>``.
+    """
+    del ticket  # a few forward passes
+    asked = _checked(params, item_params, "task", "models", "item", "orbit", "dataset")
+    task, orbit = tasks.find(asked.task), orbits.find(asked.orbit)
+    held = datasets.load(asked.dataset)
+    source, row = task.gather(held), _row(held, asked.item)
+    inputs, truth = source.read(row, row + 1), source.truth(row, row + 1)
+    found: dict[str, NDArray[Any]] = {}
+    for i, key in enumerate(asked.models):
+        outputs = along(task, task.predictor(key, None, source), orbit, inputs)
+        detail = task.detail(orbit, outputs, truth)
+        found |= {f"{name}_{i}": np.asarray(values) for name, values in detail.items()}
+    return found
+
+
+def moved(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``nero.input``: one image under one element, ``image`` (h, w[, 3]) uint8."""
+    del ticket
+    asked = _checked(params, input_params, "task", "item", "orbit", "element", "dataset")
+    held = datasets.load(asked.dataset)
+    image = channels_first(held.images([_row(held, asked.item)]))
+    out = orbits.find(asked.orbit).act(image, np.array([asked.element]))[0, 0]
+    pixels = np.round(np.asarray(out, np.float32) * 255).astype(np.uint8)
+    shown = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    return {"image": np.ascontiguousarray(shown)}
 
 
 def projection(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
@@ -105,11 +147,29 @@ def _stored_orbit(request: OrbitRequest, ticket: Ticket) -> OrbitResult:
     return OrbitResult.from_arrays(arrays)
 
 
-def _checked_at(params: Mapping[str, JSON]) -> tuple[str, list[str], int, float]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    task: str
+    models: list[str]
+    item: int
+    orbit: str
+    dataset: str
+    angle_deg: float = 0.0
+    element: int = 0
+
+
+def _checked(params: Mapping[str, JSON], check: Callable[..., Any], *names: str) -> _Asked:
+    """The values of a quick question, as the check of the web process lets them pass.
+
+    Raises:
+        BadRequest: a value is missing or of another kind. And what the check raises.
+    """
     try:
-        models = [str(key) for key in cast(Sequence[str], params["models"])]
-        item, angle = cast(int, params["item"]), float(cast(float, params["angle_deg"]))
-        at_params(str(params["task"]), models, item, angle)
+        passed = check(**{name: params[name] for name in names})
+        return _Asked(**{"models": [], "orbit": "", **passed})
     except (KeyError, TypeError, ValueError) as error:
-        raise BadRequest("The request names no task, models, item and angle.") from error
-    return str(params["task"]), models, item, angle
+        raise BadRequest(f"The request does not name {', '.join(names)}.") from error
+
+
+def _row(held: Any, item: int) -> int:
+    return int(np.flatnonzero(np.asarray(held.ids) == item)[0])

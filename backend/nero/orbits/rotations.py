@@ -1,65 +1,24 @@
-"""Orbits: the transforms a view walks over, as pure data. No tensors, no torch.
-
-An orbit knows its elements, which one is the identity, how to undo and combine them, and how they
-are laid out on the screen. What an element does to an input is the business of a task
-(:mod:`backend.nero.tasks`), because one group acts differently on an image, a box or a field.
-"""
+"""Turns of an image about its centre: the circle."""
 
 from __future__ import annotations
 
 import math
 import operator
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.errors import BadRequest
+from backend.nero import resample
+from backend.nero.orbits.base import F64, Domain, Layout, checked
+from backend.protocols import F32, I64, U8
 
-Layout = Literal["circle"]
 STEP_LOW_DEG: Final = 1.0
 STEP_HIGH_DEG: Final = 90.0
 STEP_HINT: Final = (
     "Allowed are steps from 1 to 90 that divide 360, such as 1, 2.5, 5, 10, 15, 30 or 90."
 )
-
-
-class Orbit(Protocol):
-    """What every group offers a view; indices run from 0 to ``size - 1``."""
-
-    @property
-    def name(self) -> str:
-        """What it does, for people."""
-        ...
-
-    @property
-    def layout(self) -> Layout:
-        """The shape its elements are drawn on."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """Equal keys mean equal elements in equal order; part of every cache key."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """How many elements there are."""
-        ...
-
-    @property
-    def identity_index(self) -> int:
-        """The element that changes nothing."""
-        ...
-
-    def inverse(self, i: int) -> int:
-        """The element that undoes ``i``."""
-        ...
-
-    def compose(self, i: int, j: int) -> int:
-        """The element that does what ``j`` and then ``i`` do."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +44,28 @@ class Rotations:
 
     @property
     def key(self) -> str:
-        """Short name of the group and its sampling."""
-        return f"so2-{self.n}"
+        """Family and sampling."""
+        return f"rotation-{360 / self.n:g}"
+
+    @property
+    def domain(self) -> Domain:
+        """Square images."""
+        return "image"
+
+    @property
+    def positions(self) -> F64:
+        """The turns ``(n, 1)`` in degrees."""
+        return self.angles_deg[:, None]
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The one coordinate."""
+        return ("rotation (°)",)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The turns with their unit."""
+        return tuple(f"{angle:g}°" for angle in self.angles_deg)
 
     @property
     def size(self) -> int:
@@ -99,25 +78,37 @@ class Rotations:
         return 0
 
     @property
-    def angles_deg(self) -> NDArray[np.float64]:
+    def angles_deg(self) -> F64:
         """The turns ``(n,)`` in degrees, from 0 up to but without 360."""
         return np.arange(self.n) * 360.0 / self.n
 
     def inverse(self, i: int) -> int:
         """The turn that undoes turn ``i``."""
-        return -self._checked(i) % self.n
+        return -checked(i, self.n) % self.n
 
     def compose(self, i: int, j: int) -> int:
         """One turn for turn ``j`` followed by turn ``i``."""
-        return (self._checked(i) + self._checked(j)) % self.n
+        return (checked(i, self.n) + checked(j, self.n)) % self.n
 
-    def _checked(self, i: int) -> int:
-        if not 0 <= i < self.n:
-            raise BadRequest(
-                f"Element {i} is not on an orbit of {self.n}.",
-                f"Elements run from 0 to {self.n - 1}.",
-            )
-        return int(i)
+    def blocks(self, at_most: int) -> list[I64]:
+        """Turns that are quarter turns of each other come together, as they share work."""
+        quarters, small = resample.split(self.angles_deg)
+        order = np.lexsort((quarters, small)) if at_most < self.n else np.arange(self.n)
+        step = min(self.n, max(4, at_most - at_most % 4))
+        return [order[start : start + step] for start in range(0, self.n, step)]
+
+    def act(self, inputs: U8 | F32, elements: I64, out: F32 | None = None) -> F32:
+        """Turned images ``(b, m, c, s, s)``: bilinear, what comes from outside is 0."""
+        return self._rotator(inputs, elements, and_back=False).apply(inputs, out=out)
+
+    def act_and_back(self, inputs: U8 | F32, elements: I64, out: F32 | None = None) -> F32:
+        """Images turned there and back again: what interpolation alone costs."""
+        rotator = self._rotator(inputs, elements, and_back=True)
+        return rotator.apply(inputs, and_back=True, out=out)
+
+    def _rotator(self, inputs: U8 | F32, elements: I64, *, and_back: bool) -> resample.Rotator:
+        angles = tuple(self.angles_deg[elements].tolist())
+        return resample.rotator(angles, resample.square(inputs), and_back=and_back)
 
 
 def rotations(n: int | None = None, *, step_deg: float | None = None) -> Rotations:
