@@ -110,7 +110,7 @@ class OrbitResult:
         """
         if by not in self.metrics:
             raise BadRequest(
-                f"There is no metric {by!r}.", f"Metrics are {' and '.join(self.metrics)}."
+                f"There is no metric {by!r}.", f"Metrics are {', '.join(self.metrics)}."
             )
         return curves.mean(self.metrics[by][self.rows(rows)], axis=0)
 

@@ -208,7 +208,7 @@ def test_a_model_for_other_items_is_refused():
 def test_tasks_say_what_an_ideal_model_does():
     task = tasks.find("digits")
     assert task.kind == "invariant"
-    assert list(task.metrics) == ["confidence", "accuracy"]
+    assert list(task.metrics) == ["confidence", "accuracy", "agreement"]
     assert all(metric.higher_is_better for metric in task.metrics.values())
     assert tasks.find(task) is task
 

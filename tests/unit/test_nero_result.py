@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
-from backend.nero import OrbitResult
+from backend.nero import OrbitResult, orbits, tasks
 from tests.fakes import softmax
 
 
@@ -16,17 +18,26 @@ def made(n=20, e=12, k=10, seed=0):
     rng = np.random.default_rng(seed)
     outputs = softmax(rng.normal(size=(n * e, k)) * 3).reshape(n, e, k)
     labels = rng.integers(0, k, n)
+    orbit = orbits.rotations(e)
+    task = tasks.find("digits")
     return OrbitResult(
-        metric=np.take_along_axis(outputs, labels[:, None, None], 2)[:, :, 0],
-        outputs=outputs,
-        class_ids=np.broadcast_to(np.arange(k), (n, k)),
-        predicted=outputs.argmax(2).astype(np.int32),
+        task="digits",
+        kind="invariant",
+        metrics=task.measure(orbit, outputs, labels),
+        payload=task.payload(outputs),
+        consensus=None,
         item_ids=np.arange(n) * 3 + 1,
         item_names=tuple(f"item {i}" for i in range(n)),
         labels=labels,
-        angles_deg=np.arange(e) * 360.0 / e,
         classes=tuple(f"class {i}" for i in range(k)),
+        positions=orbit.positions,
+        elements=orbit.labels,
     )
+
+
+def with_metric(result, metric):
+    """The result with other confidences."""
+    return replace(result, metrics={**result.metrics, "confidence": metric})
 
 
 @pytest.mark.parametrize("rows", [None, [0], [3, 1, 4], list(range(10))])
@@ -79,7 +90,7 @@ def test_similar_finds_a_turned_copy_and_by_how_much():
     metric = result.metric.copy()
     metric[7] = np.roll(metric[2], 5)
     metric[11] = metric[2] + 0.001
-    other = OrbitResult(**{**fields(result), "metric": metric})
+    other = with_metric(result, metric)
     rows, shifts, distances = other.similar(2, 3)
     assert rows[:2].tolist() == [7, 11]
     assert shifts[:2].tolist() == [5, 0]
@@ -106,7 +117,7 @@ def test_similar_equals_the_search_over_every_shift():
 
 def test_flat_curves_are_similar_without_a_shift():
     result = made()
-    flat = OrbitResult(**{**fields(result), "metric": np.full((20, 12), 0.5, np.float32)})
+    flat = with_metric(result, np.full((20, 12), 0.5, np.float32))
     _, shifts, distances = flat.similar(0, 5)
     assert not shifts.any()
     assert not distances.any()
@@ -120,7 +131,13 @@ def test_arrays_give_the_result_back(tmp_path, k):
     back = OrbitResult.from_arrays(store.get("0" * 64))
     for name, value in fields(result).items():
         got = getattr(back, name)
-        assert np.array_equal(got, value) if isinstance(value, np.ndarray) else got == value
+        if isinstance(value, dict):
+            assert list(got) == list(value)
+            assert all(np.array_equal(got[k], v) for k, v in value.items())
+        elif isinstance(value, np.ndarray):
+            assert np.array_equal(got, value)
+        else:
+            assert got == value
 
 
 def test_with_many_classes_the_strongest_and_the_true_one_are_kept():
@@ -157,7 +174,7 @@ def test_rows_that_are_not_there_are_refused(rows):
 
 
 def test_unknown_metrics_are_refused():
-    with pytest.raises(BadRequest, match="accuracy and confidence"):
+    with pytest.raises(BadRequest, match="confidence, accuracy, agreement"):
         made().aggregate("loss")
 
 

@@ -36,7 +36,7 @@ def ticket(tmp_path):
     return Ticket(tmp_path)
 
 
-FEW = OrbitRequest("digits", "digits-plain", 90, items=(0, 120, 499))
+FEW = OrbitRequest("digits", "digits-plain", "rotation-90", items=(0, 120, 499))
 
 
 def test_a_request_survives_its_journey():
@@ -48,15 +48,15 @@ def test_a_request_survives_its_journey():
         params = json.loads(json.dumps(request.params()))
         assert OrbitRequest.from_params(params) == request
         assert OrbitRequest.from_params(params).job().key == request.job().key
-    placed = ProjectionRequest("digits", "digits-plain", 5, {"class": 3}, "umap", 7)
+    placed = ProjectionRequest("digits", "digits-plain", "rotation-5", {"class": 3}, "umap", 7)
     assert ProjectionRequest.from_params(json.loads(json.dumps(placed.params()))) == placed
     assert placed.rows() == list(range(150, 200))
 
 
 def test_equal_requests_have_one_key_and_others_have_others():
     keys = {
-        OrbitRequest("digits", "digits-plain", step, control).job().key
-        for step in (5, 5.0, 10)
+        OrbitRequest("digits", "digits-plain", orbit, control).job().key
+        for orbit in ("", "rotation", "rotation-5", "rotation-10")
         for control in (False, True)
     }
     assert len(keys) == 4
@@ -82,9 +82,11 @@ def test_other_weights_or_data_make_another_key(monkeypatch):
         ({"task": 3}, BadRequest, "not a text"),
         ({"model": "none"}, NotFound, "digits-plain"),
         ({"model": "imagenet-lite0"}, BadRequest, "not made for digits"),
-        ({"step_deg": 7}, BadRequest, "divide 360"),
-        ({"step_deg": "5"}, BadRequest, "not a number"),
-        ({"step_deg": True}, BadRequest, "not a number"),
+        ({"orbit": "rotation-7"}, NotFound, "no sampling '7'"),
+        ({"orbit": "spin-5"}, NotFound, "no orbit 'spin-5'"),
+        ({"orbit": 5}, BadRequest, "not a text"),
+        ({"orbit": "squares-16"}, BadRequest, "transforms of image, not of frames"),
+        ({"dataset": "none"}, NotFound, "no data set 'none'"),
         ({"items": "some"}, BadRequest, "not usable"),
         ({"items": []}, BadRequest, "No items"),
         ({"items": [500]}, BadRequest, "no row 500"),
@@ -115,7 +117,13 @@ def test_projection_requests_are_checked(change, sentence):
 
 
 def test_the_works_are_in_the_table():
-    for name, function in (("orbit", work.orbit), ("at", work.at), ("projection", work.projection)):
+    for name, function in (
+        ("orbit", work.orbit),
+        ("at", work.at),
+        ("item", work.item),
+        ("input", work.moved),
+        ("projection", work.projection),
+    ):
         assert WORK[f"nero.{name}"].run == f"backend.nero.work:{function.__name__}"
 
 
@@ -126,7 +134,7 @@ def test_orbit_and_projection(ticket, tmp_path):
     assert ticket.steps[-1] == (12, 12)
     assert result.metric[:, 0].min() > 0.5
 
-    request = ProjectionRequest("digits", "digits-plain", 90, {"rows": [3, 200, 4, 499]})
+    request = ProjectionRequest("digits", "digits-plain", "rotation-90", {"rows": [3, 200, 4, 499]})
     placed = work.projection(request.params(), ticket)
     assert placed["rows"].tolist() == [3, 200, 4, 499]
     assert placed["xy"].shape == (4, 2)
@@ -141,7 +149,7 @@ def test_orbit_and_projection(ticket, tmp_path):
 
 def test_a_cancelled_orbit_leaves_nothing_and_runs_again(tmp_path):
     ticket = Ticket(tmp_path, cancel_at=1)
-    request = ProjectionRequest("photos", "imagenet-lite0", 90, {"rows": [0, 1, 2]})
+    request = ProjectionRequest("photos", "imagenet-lite0", "rotation-90", {"rows": [0, 1, 2]})
     with pytest.raises(Cancelled):
         work.projection(request.params(), ticket)
     assert not list(tmp_path.rglob("*.npz"))
@@ -153,7 +161,7 @@ def test_one_angle_agrees_with_the_orbit(ticket, angle, element):
     models = ["digits-plain", "digits-rotated"]
     answer = work.at(at_params("digits", models, int(held.ids[120]), angle), ticket)
     for i, key in enumerate(models):
-        request = OrbitRequest("digits", key, 90, items=(120,))
+        request = OrbitRequest("digits", key, "rotation-90", items=(120,))
         whole = OrbitResult.from_arrays(work.orbit(request.params(), ticket))
         np.testing.assert_allclose(answer["probabilities"][i], whole.outputs[0, element], atol=1e-5)
     assert answer["class_ids"].tolist() == [list(range(10))] * 2
@@ -187,7 +195,7 @@ def test_one_angle_is_checked(arguments, error, sentence):
 
 
 def test_one_angle_refuses_what_is_no_request(ticket):
-    with pytest.raises(BadRequest, match="names no task"):
+    with pytest.raises(BadRequest, match="does not name task, models, item"):
         work.at({"task": "digits"}, ticket)
 
 
