@@ -106,14 +106,23 @@ def bundled() -> dict[str, BundledInfo]:
     return {info.key: info for info in _BUNDLED}
 
 
-@cache
 def load(key: str) -> ItemSet:
-    """The bundled data set of that key, read once and kept.
+    """The data set of that key: a bundled one, read once and kept, or one that a user has opened.
 
     Raises:
         UnknownDataset: there is none.
         DamagedDataset: its files are missing or broken.
+        NotFound: the user's files are no longer held here.
     """
+    if key.startswith("own-"):
+        from backend import own_sets
+
+        return own_sets.load(key)
+    return _bundled(key)
+
+
+@cache
+def _bundled(key: str) -> ItemSet:
     known = bundled()
     if key not in known:
         raise UnknownDataset(f"There is no data set {key!r}.", f"There are {', '.join(known)}.")
