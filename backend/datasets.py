@@ -10,7 +10,7 @@ import io
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,6 +98,18 @@ _BUNDLED = (
         "lomiri-wallpapers-16.04, labelled by what they show.",
         "CC0-1.0, CC-BY-2.0, CC-BY-4.0 and public domain; see each photograph",
     ),
+    BundledInfo(
+        "piv",
+        "Particle pairs (synthetic)",
+        "piv",
+        120,
+        (128, 256, 1),
+        "piv/eval.npz",
+        "Synthetic pairs of particle images with exactly known fields, 20 of each of six flow "
+        "families, made by this repository; none is a recording or a simulation. No bundled model "
+        "was trained on them.",
+        "as this repository",
+    ),
 )
 
 
@@ -132,7 +144,7 @@ def _bundled(key: str) -> ItemSet:
         content = io.BytesIO((DATA / info.file).read_bytes())
         with np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return _photos(info, arrays) if info.task == "imagenet" else _small(info, arrays)
+        return _BUILD.get(info.task, _small)(info, arrays)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DamagedDataset(
             f"The files of the data set {info.title!r} are missing or broken.",
@@ -182,3 +194,24 @@ def _photos(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ArrayItems
             "photo": photo,
         },
     )
+
+
+def _pairs(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Pairs of particle images; the id is the row."""
+    from backend import particle_pairs
+
+    return particle_pairs.bundled(
+        arrays,
+        class_names(info.task),
+        key=info.key,
+        title=info.title,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
+_BUILD: dict[str, Callable[[BundledInfo, Mapping[str, NDArray[Any]]], ItemSet]] = {
+    "imagenet": _photos,
+    "piv": _pairs,
+}
+"""What makes a set of a task's file, where it is not small images."""

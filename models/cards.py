@@ -56,8 +56,9 @@ class ModelCard:
         data: what it was trained on, with source and licence.
         command: the command that made the weights file.
         metrics: measured numbers; accuracies are fractions in [0, 1] on the bundled evaluation set.
-        weights_file: name of the safetensors file in ``models/weights/``.
-        weights_sha256: of that file, 64 lower-case hex digits.
+        weights_file: name of the safetensors file in ``models/weights/``; empty for a method that
+        has no weights.
+        weights_sha256: of that file, 64 lower-case hex digits; empty where there is none.
         limits: what the model cannot do, in words for its users.
     """
 
@@ -79,8 +80,15 @@ class ModelCard:
 
     @property
     def fingerprint(self) -> str:
-        """The first 16 hex digits of the weights' sha256: equal fingerprints answer alike."""
-        return self.weights_sha256[:16]
+        """The first 16 hex digits of the weights' sha256: equal fingerprints answer alike.
+
+        Where there are no weights, of the architecture, command and summary, which must say the
+        method's settings.
+        """
+        if self.weights_file:
+            return self.weights_sha256[:16]
+        told = "\n".join((self.architecture, self.command, self.summary))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 TEXT_FIELDS = (
@@ -143,7 +151,7 @@ def read_card(path: Path) -> ModelCard:
         classes=_classes(path, raw["classes"]),
         layers=_names(path, "layers", raw["layers"]),
         metrics=_metrics(path, raw["metrics"]),
-        weights_sha256=_sha256(path, raw["weights_sha256"]),
+        weights_sha256=_sha256(path, raw["weights_sha256"], raw["weights_file"]),
     )
 
 
@@ -176,11 +184,13 @@ def weights_path(card: ModelCard, folder: Path = WEIGHTS) -> Path:
 
 
 def verify_weights(card: ModelCard, folder: Path = WEIGHTS) -> None:
-    """Returns if the weights file is there and is the one the card describes.
+    """Returns if the weights file is there and is the one the card describes, or none is needed.
 
     Raises:
         WeightsMismatch: it is missing, or its sha256 differs.
     """
+    if not card.weights_file:
+        return
     path = weights_path(card, folder)
     if not path.is_file():
         raise WeightsMismatch(
@@ -200,6 +210,8 @@ def _wrong(path: Path, name: str, problem: str, allowed: str) -> CardError:
 
 
 def _check_text(path: Path, name: str, value: Any) -> None:
+    if name == "weights_file" and value == "":
+        return  # a method without weights
     if not isinstance(value, str) or not value.strip():
         raise _wrong(path, name, f"is {value!r}", "it must be a text that is not empty")
     if name == "weights_file" and (Path(value).name != value or not value.endswith(".safetensors")):
@@ -253,7 +265,13 @@ def _metrics(path: Path, value: Any) -> dict[str, float]:
     return {name: float(number) for name, number in value.items()}
 
 
-def _sha256(path: Path, value: Any) -> str:
+def _sha256(path: Path, value: Any, weights_file: str) -> str:
+    if not weights_file:
+        if value != "":
+            raise _wrong(
+                path, "weights_sha256", f"is {value!r}", "it must be empty without weights"
+            )
+        return ""
     if not isinstance(value, str) or len(value) != 64 or not set(value) <= HEX:
         raise _wrong(path, "weights_sha256", f"is {value!r}", "it must be 64 lower-case hex digits")
     return value

@@ -8,6 +8,7 @@ from typing import Final
 from backend.errors import NotFound
 from backend.nero.tasks.base import BaseTask, Consensus, Kind, Metric, Predictor, Task, Views
 from backend.nero.tasks.classification import Classification
+from backend.nero.tasks.piv import ParticleMotion
 
 TASKS: Final[dict[str, Task]] = {
     task.name: task
@@ -17,6 +18,7 @@ TASKS: Final[dict[str, Task]] = {
         ),
         Classification("fashion", "Clothes", "fashion", ("fashion-plain", "fashion-rotated")),
         Classification("photos", "Photographs", "photos", ("imagenet-lite0",)),
+        ParticleMotion("piv", "Particle motion", "piv", ("piv-net", "piv-farneback")),
     )
 }
 
