@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero.orbits.base import F64, Domain, Layout, checked, outside
+from backend.nero.orbits.base import F64, Domain, Layout, checked, checked_all, outside
 from backend.protocols import F32, I64, U8
 
 CROP_PX = 128
@@ -107,7 +107,7 @@ class Translations:
     def act(self, inputs: U8 | F32, elements: I64, out: F32 | None = None) -> F32:
         """Crops ``(b, m, c, 128, 128)`` float32 in [0, 1] of scenes ``(b, c, h, w)``."""
         b, c, height, width = inputs.shape
-        corners = self.corners(height, width)[elements]
+        corners = self.corners(height, width)[checked_all(elements, self.size)]
         if out is None:
             out = np.empty((b, len(elements), c, CROP_PX, CROP_PX), np.float32)
         scale = np.float32(255.0 if inputs.dtype == np.uint8 else 1.0)
