@@ -46,8 +46,9 @@ window.loupe = window.loupe || {};
         if (!kept.has(pixels)) {
             const canvas = document.createElement("canvas");
             Object.assign(canvas, {width: pixels.width, height: pixels.height});
+            const {data, width, height} = pixels;
             const isImage = pixels instanceof ImageData;
-            const image = isImage ? pixels : new ImageData(new Uint8ClampedArray(pixels.data), pixels.width, pixels.height);
+            const image = isImage ? pixels : new ImageData(new Uint8ClampedArray(data), width, height);
             canvas.getContext("2d").putImageData(image, 0, 0);
             kept.set(pixels, canvas);
         }
@@ -104,7 +105,8 @@ window.loupe = window.loupe || {};
         context.save();
         context.font = `${weight} ${size}px ${token(context.canvas, "--lp-font") || "sans-serif"}`;
         context.textBaseline = "middle";
-        const pad = Math.round(size * 0.4), height = size + 2 * pad - 3, width = context.measureText(text).width + 2 * pad;
+        const pad = Math.round(size * 0.4), height = size + 2 * pad - 3;
+        const width = context.measureText(text).width + 2 * pad;
         const left = align === "center" ? x - width / 2 : x;
         context.fillStyle = back;
         context.beginPath();

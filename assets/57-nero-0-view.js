@@ -3,7 +3,8 @@
  *   {mount(host, context), show(state), live(state), describe(state), unmount(), height_px, narrow_px}
  *
  * show() draws everything at rest, live() what moves with the pointer, describe() is one sentence for
- * those who do not see it; height_px is the room it likes, narrow_px below 600 px of width. `context` takes wishes back: moveTo(element) while dragging,
+ * those who do not see it; height_px is the room it likes, narrow_px below 600 px of width.
+ * `context` takes wishes back: moveTo(element) while dragging,
  * chooseElement(element) on release, on keys and buttons. `state` is {element, orbit, mode, classes,
  * models: [{title, colour, index}], range, item: {row, name, arrays}, source}; arrays are named as
  * /_nero/item names them, `<name>_<place of the model>`. Views redraw themselves when the theme or
@@ -47,7 +48,7 @@ window.loupe = window.loupe || {};
         function show(next) {
             if (!parts) return;
             state = next;
-            parts.root.setAttribute("aria-label", words(state));
+            for (const node of [parts.root, parts.canvas]) if (node) node.setAttribute("aria-label", words(state));
             redraw();
         }
 

@@ -5,7 +5,7 @@
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const {create, array, shape, number, label, ownKeys, square} = loupe.neroView;
+    const {create, array, number, label, key, ownKeys, square} = loupe.neroView;
     const FAR = 4; // steps with Shift
     const data = () => loupe.neroField;
     const group = () => loupe.neroSquare;
@@ -17,7 +17,7 @@ window.loupe = window.loupe || {};
         parts.bar = el("canvas", {class: "nero-bar", width: "64", height: "1", "aria-hidden": "true"});
         rainbow(parts.bar);
         parts.root = el("div", {class: "nero-column", role: "group"}, parts.grid,
-            el("div", {class: "nero-keys"}, loupe.neroView.key("black", "truth"), loupe.neroView.key("model", "prediction"),
+            el("div", {class: "nero-keys"}, key("black", "truth"), key("model", "prediction"),
                 el("span", {class: "nero-key"}, "error", parts.low, parts.bar, parts.high)));
         return parts;
     }
@@ -32,7 +32,9 @@ window.loupe = window.loupe || {};
     }
 
     function panel(model, parts) {
-        const {el} = loupe.dom, whole = square({tabindex: "0", role: "img", class: "is-cross"}), near = square({role: "img"});
+        const {el} = loupe.dom, near = square({"aria-hidden": "true"});
+        const whole = square({tabindex: "0", role: "img", class: "is-cross",
+            "aria-label": `Error map of ${model.title}`});
         const caption = el("span", {class: "nero-verdict-words"}), sizes = [el("span", {}), el("span", {})];
         const place = (event) => {
             const box = whole.canvas.getBoundingClientRect();
@@ -40,11 +42,12 @@ window.loupe = window.loupe || {};
         };
         loupe.neroPointer.drag(whole.canvas, {start: (event) => { place(event); return true; }, move: place});
         ownKeys(whole.canvas, (direction, isFar) => nudge(parts, direction, isFar ? FAR : 1));
-        const key = (size) => el("div", {class: "nero-arrow-key"}, el("i", {class: "nero-arrow"}), size);
+        const sized = (size) => el("div", {class: "nero-arrow-key"}, el("i", {class: "nero-arrow"}), size);
         return {whole: whole.canvas, near: near.canvas, caption, sizes,
             root: el("figure", {class: "nero-panel", style: `--model: ${model.colour}`},
                 el("figcaption", {}, el("span", {class: "nero-title", title: model.title}, model.title), caption),
-                el("div", {class: "nero-pair"}, el("div", {}, whole.stage, key(sizes[0])), el("div", {}, near.stage, key(sizes[1]))))};
+                el("div", {class: "nero-pair"}, el("div", {}, whole.stage, sized(sizes[0])),
+                    el("div", {}, near.stage, sized(sizes[1]))))};
     }
 
     function panels(parts, models) {
@@ -120,7 +123,8 @@ window.loupe = window.loupe || {};
             for (let column = 0; column < count; column++) {
                 const i = (y0 + row * stride) * size + x0 + column * stride, u = field[i], v = field[area + i];
                 if (!Number.isFinite(u) || !Number.isFinite(v)) continue;
-                list.push([(column + 0.5) * cell - u * zoom / 2, (row + 0.5) * cell - v * zoom / 2, u * zoom, v * zoom]);
+                const [x, y, dx, dy] = [(column + 0.5) * cell, (row + 0.5) * cell, u * zoom, v * zoom];
+                list.push([x - dx / 2, y - dy / 2, dx, dy]);
             }
         }
         return list;
@@ -142,7 +146,8 @@ window.loupe = window.loupe || {};
         context.drawImage(loupe.neroCanvas.picture(panel_.image), 0, 0, width, width);
         const stride = Math.max(1, Math.ceil(size * 11 / width)), count = Math.floor(size / stride);
         const cell = width / (size / stride), zoom = cell / data().longest(parts.state);
-        const first = Math.floor((size - (count - 1) * stride - 1) / 2), shift = (first + 0.5) * width / size - cell / 2;
+        const first = Math.floor((size - (count - 1) * stride - 1) / 2);
+        const shift = (first + 0.5) * width / size - cell / 2;
         context.save();
         context.translate(shift, shift);
         layers(context, seen, colour, (field) => pick(field, size, [first, first], count, stride, cell, zoom), 1.1);
@@ -179,7 +184,8 @@ window.loupe = window.loupe || {};
     function words(state) {
         const told = state.models.map((model, i) => {
             const seen = data().seen(state, i);
-            return seen ? `${model.title}: mean error ${number(data().mean(seen.error.values))} px` : `${model.title}: loading`;
+            const told = seen ? `mean error ${number(data().mean(seen.error.values))} px` : "loading";
+            return `${model.title}: ${told}`;
         });
         const against = state.mode === "consensus" ? "the consensus" : "the truth";
         return `Error maps and arrows at ${label(state)}, compared with ${against}. ${told.join("; ")}. `

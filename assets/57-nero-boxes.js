@@ -6,6 +6,7 @@ window.loupe = window.loupe || {};
     "use strict";
     const {create, square, number, label, key} = loupe.neroView;
     const HEAD = ["#", "Class", "Conf.", "IOU"];
+    const VERDICT = {true: "is-right", false: "is-wrong"}; // null: nobody knows the class
     const ROWS = 3; // always so many lines, so that nothing jumps
     const scene = () => loupe.neroScene;
 
@@ -52,10 +53,8 @@ window.loupe = window.loupe || {};
         panels(parts, state.models);
         parts.truth.hidden = !scene().truths(state).length;
         parts.consensus.hidden = !state.models.some((_, i) => scene().consensus(state, i));
-        state.models.forEach((_, i) => {
-            picture(parts, state, i);
-            table(parts.panels[i], scene().found(state, i), verdictOf(state, i));
-        });
+        state.models.forEach((_, i) => picture(parts, state, i)); // before the tables: they change the layout
+        state.models.forEach((_, i) => table(parts.panels[i], scene().found(state, i), verdictOf(state, i)));
     }
 
     /** What is special about a model's answer: nothing there to find, or nothing found. */
@@ -64,7 +63,8 @@ window.loupe = window.loupe || {};
         if (!found) return "";
         if (against && !against.seen) return "outside the crop";
         if (!found.length) return "no detection";
-        return Number.isFinite(found[0].iou) ? `IOU ${number(found[0].iou)}` : "";
+        const tie = found[1] && found[1].score === found[0].score ? " · tie, first counts" : "";
+        return Number.isFinite(found[0].iou) ? `IOU ${number(found[0].iou)}${tie}` : "";
     }
 
     // --- the picture -------------------------------------------------------------------------------
@@ -76,7 +76,8 @@ window.loupe = window.loupe || {};
         const [left, top] = scene().corner(state.source, state.orbit, state.element);
         context.imageSmoothingQuality = "high";
         context.drawImage(loupe.neroCanvas.picture(state.source), left, top, size, size, 0, 0, width, width);
-        const whole = scene().truths(state).map((row) => scene().inCrop(state, row)), agreed = scene().consensus(state, i);
+        const whole = scene().truths(state).map((row) => scene().inCrop(state, row));
+        const agreed = scene().consensus(state, i);
         const scaled = (box) => box.map((v) => v * scale), {token, box} = loupe.neroCanvas;
         whole.forEach((row, k) => box(context, scaled(row.box),
             {colour: token(canvas, "--nero-truth"), width: k ? 1 : 2.5, opacity: k ? 0.7 : 1}));
@@ -100,7 +101,8 @@ window.loupe = window.loupe || {};
         [...rows].reverse().forEach(({box, score, rank, iou}) => {
             const overlap = Number.isFinite(iou) ? iou : 0, place = scaled(box);
             const opacity = 0.3 + 0.7 * Math.min(1, Math.max(0, score));
-            loupe.neroCanvas.box(context, place, {colour, opacity, width: 1.5 + 3 * overlap, halo: "rgb(255 255 255 / 60%)"});
+            const style = {colour, opacity, width: 1.5 + 3 * overlap, halo: "rgb(255 255 255 / 60%)"};
+            loupe.neroCanvas.box(context, place, style);
             const edge = context.canvas.clientWidth - 16;
             const [x, y] = [Math.min(edge, Math.max(2, place[0])), Math.min(edge, Math.max(2, place[1] - 18))];
             context.globalAlpha = Math.max(0.6, opacity);
@@ -137,7 +139,7 @@ window.loupe = window.loupe || {};
         panel.verdict.textContent = verdict;
         const line = (row) => el("tr", {"data-rank": row.rank, class: row.rank > scene().SHOWN ? "is-more" : false},
             el("td", {}, String(row.rank)),
-            el("td", {class: row.isRight === null ? false : row.isRight ? "is-right" : "is-wrong", title: row.name}, row.name),
+            el("td", {class: VERDICT[row.isRight], title: row.name}, row.name),
             el("td", {}, number(row.score)), el("td", {}, number(row.iou)));
         const empty = () => el("tr", {class: "is-empty"}, ...HEAD.map(() => el("td", {}, "–")));
         const lines = [...rows.map(line), ...Array.from({length: Math.max(0, ROWS - rows.length)}, empty)];
@@ -151,7 +153,8 @@ window.loupe = window.loupe || {};
             const where = against && !against.seen ? ", the object is outside the crop" : "";
             if (!found.length) return `${model.title}: no detection${where}`;
             const [best] = found, overlap = Number.isFinite(best.iou) ? `, IOU ${number(best.iou)}` : "";
-            return `${model.title}: ${found.length} boxes, first ${best.name} with confidence ${number(best.score)}${overlap}${where}`;
+            return `${model.title}: ${found.length} boxes, first ${best.name} with confidence `
+                + `${number(best.score)}${overlap}${where}`;
         });
         return `Boxes at ${label(state)}. ${told.join("; ")}.`;
     }

@@ -168,7 +168,8 @@ window.loupe = window.loupe || {};
         Object.assign(context, {font: `600 11px ${token(parts.canvas, "--lp-font")}`, textAlign: "center",
             textBaseline: "middle", fillStyle: muted});
         const ends = NAMES.map((_, k) => [eye[0][k], -eye[1][k]]);
-        loupe.neroCanvas.arrows(context, ends.map(([dx, dy]) => [x, y, dx * size, dy * size]), {colour: muted, width: 1.5});
+        const lines = ends.map(([dx, dy]) => [x, y, dx * size, dy * size]);
+        loupe.neroCanvas.arrows(context, lines, {colour: muted, width: 1.5});
         ends.forEach(([dx, dy], k) => {
             const length = Math.max(0.35, Math.hypot(dx, dy));
             context.fillText(NAMES[k], x + dx * (size + 9 / length), y + dy * (size + 9 / length));

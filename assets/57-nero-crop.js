@@ -93,7 +93,8 @@ window.loupe = window.loupe || {};
             const row = scene().consensus(state, i);
             if (!row) return;
             const [x0, y0, x1, y1] = place(row);
-            box(context, [x0, y0, x1, y1], {colour: token(parts.canvas, "--nero-consensus"), dash: [5, 3], width: 1.75});
+            const colour = token(parts.canvas, "--nero-consensus");
+            box(context, [x0, y0, x1, y1], {colour, dash: [5, 3], width: 1.75});
             context.fillStyle = model.colour; // whose it is
             context.fillRect(x0 - 3, y0 - 3, 6, 6);
         });
@@ -104,9 +105,9 @@ window.loupe = window.loupe || {};
         if (!source) return "The scene is loading.";
         const [x, y] = orbit.positions[element], signed = (v) => Number(v.toFixed(1));
         const [left, top] = scene().corner(source, orbit, element);
-        return `Scene of ${source.width} by ${source.height} pixels; the window of ${scene().WINDOW_PX} pixels starts ${left} `
-            + `from the left and ${top} from the top, so the object is shifted by ${signed(x)} to the right and `
-            + `${signed(y)} down. Arrow keys move the window.`;
+        const where = `starts ${left} from the left and ${top} from the top`;
+        return `Scene of ${source.width} by ${source.height} pixels; the window of ${scene().WINDOW_PX} pixels ${where}, `
+            + `so the object is shifted by ${signed(x)} to the right and ${signed(y)} down. Arrow keys move the window.`;
     }
 
     loupe.neroInputs.crop = create({name: "crop", height_px: 260, build, draw, words});

@@ -78,8 +78,8 @@ window.loupe = window.loupe || {};
         if (state.range && Number.isFinite(state.range[1])) return state.range;
         return once(state, `range ${state.mode}`, () => {
             const all = state.models.flatMap((_, i) => {
-                const found = view().array(state, `error_${i}`) || (seen(state, i) || {error: {values: []}}).error.values;
-                return [percentile(found, HIGH)];
+                const shown = seen(state, i);
+                return [percentile(view().array(state, `error_${i}`) || (shown ? shown.error.values : []), HIGH)];
             }).filter(Number.isFinite);
             return [0, Math.max(1e-6, ...all)];
         });

@@ -21,7 +21,8 @@ window.loupe = window.loupe || {};
             button.dataset.act = name;
             return button;
         };
-        parts.acts = [act("left", "rotate", "Turn left by 90°"), act("right", "rotate-clockwise", "Turn right by 90°"),
+        parts.acts = [act("left", "rotate", "Turn left by 90°"),
+            act("right", "rotate-clockwise", "Turn right by 90°"),
             act("mirror", "arrows-left-right", "Flip left–right"), act("reverse", "history", "Reverse time")];
         parts.root = el("div", {class: "nero-column", role: "group"}, stage,
             el("div", {class: "nero-controls"}, parts.play, parts.step, parts.phaseWords,
@@ -66,7 +67,8 @@ window.loupe = window.loupe || {};
     function pair(source) {
         if (Array.isArray(source)) return source;
         const {width, height, data} = source, isWide = width === 2 * height, size = isWide ? height : width;
-        if (!isWide && height !== 2 * width) throw new RangeError(`${width} × ${height} px are not two square frames.`);
+        const isTall = height === 2 * width;
+        if (!isWide && !isTall) throw new RangeError(`${width} × ${height} px are not two square frames.`);
         return [0, 1].map((k) => {
             const out = new Uint8ClampedArray(size * size * 4);
             for (let row = 0; row < size; row++) {

@@ -41,7 +41,8 @@ window.loupe = window.loupe || {};
     function build() {
         const {el} = loupe.dom;
         const parts = {now: el("p", {class: "nero-now"}), written: el("p", {class: "nero-written"}),
-            place: el("b", {class: "nero-place-words"}), key: loupe.neroView.key("changed", "differs from the text as written")};
+            place: el("b", {class: "nero-place-words"}),
+            key: loupe.neroView.key("changed", "differs from the text as written")};
         parts.root = el("div", {class: "nero-column", role: "group"},
             el("div", {class: "nero-words", tabindex: "0"}, parts.now, parts.written),
             el("div", {class: "nero-keys"}, parts.place, parts.key));

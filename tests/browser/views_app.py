@@ -40,7 +40,8 @@ CONVERT: Final = """(spec) => {
         : TYPES[dtype].from(data.map((v) => (v === null ? NaN : v)))});
     const image = ({width, height, grey}) => {
         const data = new Uint8ClampedArray(width * height * 4).fill(255);
-        grey.forEach((v, i) => { for (let k = 0; k < 3; k++) data[4 * i + k] = Array.isArray(v) ? v[k] : v; });
+        const rgb = (v) => (Array.isArray(v) ? v : [v, v, v]);
+        grey.forEach((v, i) => data.set(rgb(v), 4 * i));
         return new ImageData(data, width, height);
     };
     const sources = {scene: (s) => image(s), frames: (s) => s.frames.map(image),
@@ -51,8 +52,9 @@ CONVERT: Final = """(spec) => {
         asked.chosen.push(e);
         window.show({element: e});
     }};
-    window.state = {element: spec.orbit.identity, mode: "truth", classes: spec.classes, models: spec.models,
-        orbit: spec.orbit, range: null, item: {row: 0, name: "item 0", arrays},
+    window.state = {element: spec.orbit.identity, mode: "truth", orbit: spec.orbit,
+        classes: spec.classes, models: spec.models, range: null,
+        item: {row: 0, name: "item 0", arrays},
         source: spec.source && sources[spec.source.kind](spec.source)};
     window.show = (change) => { Object.assign(state, change); view.show(state); };
     window.view = loupe[spec.side][spec.view];
@@ -290,7 +292,8 @@ def open_view(page: Page, url: str, view: str, size: tuple[int, int] | None = No
     )
     page.evaluate(
         """([width, height]) => {
-        document.getElementById('card').style.width = `min(${width}px, 100%)`;
+        Object.assign(document.getElementById('card').style,
+            {boxSizing: 'border-box', width: `min(${width}px, 100%)`});
         document.getElementById('body').style.setProperty('min-height', `${height}px`); }""",
         [width, height],
     )
