@@ -25,6 +25,7 @@ from backend.protocols import I64
 from backend.uploads import BadImage, read_image
 from models.cards import Task
 from models.class_names import class_names
+from models.piv_flows import FAMILIES
 
 __all__ = [
     "ArrayItems",
@@ -202,7 +203,7 @@ def _pairs(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
 
     return particle_pairs.bundled(
         arrays,
-        class_names(info.task),
+        FAMILIES,
         key=info.key,
         title=info.title,
         source=info.source,
