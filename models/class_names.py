@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from models.cards import MODELS, Task
+from models.piv_flows import FAMILIES as FLOWS
+from models.text_classes import PROMPTS
 
 DIGITS = tuple("0123456789")
 FASHION = (
@@ -46,8 +48,16 @@ IMAGENET_FILE = "imagenet_classes.txt"
 
 def class_names(task: Task) -> tuple[str, ...]:
     """The class names of a task: 10 digits, 10 kinds of clothes, 10 of furniture and what stands
-    beside it, the 80 of COCO, or the 1,000 of ImageNet.
+    beside it, the 80 of COCO, the families of flows, or the 1,000 of ImageNet.
     """
     if task == "imagenet":
         return tuple((MODELS / IMAGENET_FILE).read_text(encoding="utf-8").splitlines())
-    return {"digits": DIGITS, "points": POINTS, "detection": COCO}.get(task, FASHION)
+    named = {
+        "digits": DIGITS,
+        "fashion": FASHION,
+        "points": POINTS,
+        "detection": COCO,
+        "texts": tuple(PROMPTS),
+        "piv": FLOWS,
+    }
+    return named[task]
