@@ -4,8 +4,9 @@ Run as ``python -m data.build_scenes``. What is taken from where, and which side
 on, stands in ``data/scenes/scenes.toml``. Written are
 
 * ``data/scenes/eval.npz``, bundled: 60 evaluation scenes, 12 of each class;
-* ``data/cache/scenes_train_*.npy``, not bundled: 2,000 training scenes from other cut-outs on other
-  backgrounds, for ``python -m models.train_detector``.
+* ``data/cache/scenes_train_*.npy``, not bundled: 3,000 training scenes from other cut-outs on other
+  backgrounds, for ``python -m models.train_detector``. There are few cut-outs of a kind, so for
+  training they are also turned a little, stretched and coloured, and backgrounds are turned.
 
 A scene is 256 x 256 px RGB. One key thing lies with its box's centre at the scene's centre, up to
 two distractors lie around it without touching its box. Every scene passes the filters of
@@ -32,11 +33,13 @@ from data.sources import CACHE, DATA, SourceError, debian_files, save_npz, wheel
 SCENE_PX = 256
 MAX_SHIFT_PX = 64
 EVALUATION_PER_CLASS = 12
-TRAINING_SCENES = 2000
+TRAINING_SCENES = 3000
 KEY_PX = (30, 92)  # long side of the key thing
 DISTRACTOR_PX = (24, 60)
 DISTRACTOR_OFFSET_PX = 118  # of its centre from the scene's centre, along each axis, at most
 MAX_ENLARGEMENT = 1.6  # of a cut-out: the fruit are only 50 px wide
+TURN_DEG = 15.0  # cut-outs of training scenes are turned by up to this
+STRETCH = 1.2  # and made wider or narrower by up to this
 OPAQUE = 128  # alpha from which a pixel belongs to the box
 WEBP_QUALITY = 90
 DEBIAN = {
@@ -169,6 +172,26 @@ def sized(cutout: Image.Image, px: tuple[int, int], rng: np.random.Generator) ->
     return small.crop(opaque_box(small))
 
 
+def varied(cutout: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A cut-out turned a little, stretched and in other colours, cropped to its opaque pixels."""
+    wide = round(cutout.width * float(STRETCH ** rng.uniform(-1, 1)))
+    changed = cutout.resize((max(2, wide), cutout.height), Image.Resampling.BILINEAR)
+    angle = float(rng.uniform(-TURN_DEG, TURN_DEG))
+    changed = changed.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    pixels = np.asarray(changed, np.float32).copy()
+    if rng.random() < 0.4:
+        pixels[..., :3] = pixels[..., rng.permutation(3)]
+    pixels[..., :3] *= rng.uniform(0.6, 1.4) * rng.uniform(0.8, 1.2, 3)
+    changed = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGBA")
+    return changed.crop(opaque_box(changed))
+
+
+def unchanged(cutout: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """The cut-out as it is."""
+    del rng
+    return cutout
+
+
 def key_thing(cutout: Image.Image, rng: np.random.Generator) -> Image.Image:
     """The cut-out at a size that passes the filters, drawn again until it does."""
     while True:
@@ -197,16 +220,21 @@ def place_beside(
     return None
 
 
-def compose(source: Parts, kind: int, which: int, rng: np.random.Generator) -> Scene:
+def compose(
+    source: Parts, kind: int, which: int, rng: np.random.Generator, *, is_training: bool = False
+) -> Scene:
     """One scene with the cut-out number ``which`` of the class number ``kind`` in the middle."""
+    change = varied if is_training else unchanged
     number = int(rng.integers(len(source.backgrounds)))
     canvas = backdrop(source.backgrounds[number], rng)
-    thing = key_thing(source.cutouts[kind][which], rng)
+    if is_training:
+        canvas = canvas.rotate(90 * int(rng.integers(4)))
+    thing = key_thing(change(source.cutouts[kind][which], rng), rng)
     box = centred(thing)
     recipe = [source.background_names[number], source.names[kind][which]]
     for _ in range(int(rng.integers(3))):
         other = int(rng.integers(len(source.distractors)))
-        picture = sized(source.distractors[other], DISTRACTOR_PX, rng)
+        picture = sized(change(source.distractors[other], rng), DISTRACTOR_PX, rng)
         corner = place_beside(picture, box, rng)
         if corner is not None:
             canvas.paste(picture, corner, picture)
@@ -227,7 +255,8 @@ def build_training(source: Parts) -> None:
     boxes = np.empty((TRAINING_SCENES, 4), np.float32)
     labels = np.arange(TRAINING_SCENES) % len(source.cutouts)
     for i, kind in enumerate(labels):
-        scene = compose(source, int(kind), int(rng.integers(len(source.cutouts[kind]))), rng)
+        which = int(rng.integers(len(source.cutouts[kind])))
+        scene = compose(source, int(kind), which, rng, is_training=True)
         images[i], boxes[i] = scene.pixels, scene.box
     images.flush()
     np.save(CACHE / "scenes_train_boxes.npy", boxes)

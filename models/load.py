@@ -11,13 +11,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.cards import WEIGHTS, ModelCard, WeightsMismatch, verify_weights, weights_path
+from models.centernet import CropCenterNet
+from models.detector import CropDetector
 from models.digit_cnn import DigitCNN
 from models.efficientnet_lite import EfficientNetLite0
 from models.p4_cnn import P4CNN
+from models.piv_net import PivNet
 
 ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
+    "CropCenterNet": CropCenterNet,
+    "CropDetector": CropDetector,
     "DigitCNN": DigitCNN,
     "P4CNN": P4CNN,
+    "PivNet": lambda families: PivNet(),  # a field has no classes
     "EfficientNetLite0": EfficientNetLite0,
 }
 """Factories by the name a card uses; each takes the number of classes."""

@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from backend.protocols import F32, I64
 
 CROP_PX: Final = 128
+BOXES: Final = 10
+"""Boxes kept of each crop."""
+BROKEN: Final = float("-inf")
+"""Score in the first row of a crop whose answer is not finite; a crop without boxes has NaN."""
 IOU_NEEDED: Final = 0.5
 """A prediction is right when it overlaps a true box of its class by more than this."""
 MIN_SHARE, MAX_SHARE = 0.01, 0.5
@@ -23,9 +27,9 @@ MIN_SHARE, MAX_SHARE = 0.01, 0.5
 VISIBLE_SHARE: Final = 0.2
 """An object counts as being in a crop when at least this share of its box is.
 
-The spec's shifts put a centred object's centre at most on the crop's corner, where a quarter of its
-box is left (a little less for an odd number of px). One fifth keeps every such shift defined and
-leaves out objects of which a detector can see next to nothing.
+Shifts of up to 64 px put a centred object's centre at most on the crop's corner, where a quarter
+of its box is left (a little less for an odd number of px). One fifth keeps every such shift defined
+and leaves out objects of which a detector can see next to nothing.
 """
 Floats = NDArray[Any]
 
@@ -54,7 +58,7 @@ def iou(a: Floats, b: Floats) -> Floats:
     size = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - top_left, 0)
     both = size[..., 0] * size[..., 1]
     union = area(a) + area(b) - both
-    return np.divide(both, union, out=np.where(np.isnan(union), np.nan, 0.0), where=union > 0)
+    return _share(both, union)
 
 
 def clipped(boxes: Floats, side_px: int = CROP_PX) -> Floats:
@@ -66,12 +70,20 @@ def visible_share(boxes: Floats, side_px: int = CROP_PX) -> Floats:
     """How much of each box lies in the crop, in [0, 1]; NaN for missing, 0 for empty boxes."""
     whole = area(boxes)
     part = area(clipped(boxes, side_px))
-    return np.divide(part, whole, out=np.where(np.isnan(whole), np.nan, 0.0), where=whole > 0)
+    return _share(part, whole)
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    """part / whole; NaN where that is missing, 0 where it is nothing."""
+    empty = np.where(np.isnan(whole), np.nan, 0.0)
+    share: Floats = np.divide(part, whole, out=empty, where=whole > 0)
+    return share
 
 
 def moved(boxes: Floats, shifts_px: Floats) -> Floats:
     """φ̃(t, box): boxes ``(..., 4)`` shifted by ``(..., 2)`` px, x and y."""
-    return boxes + np.concatenate([shifts_px, shifts_px], axis=-1)
+    shifted: Floats = boxes + np.concatenate([shifts_px, shifts_px], axis=-1)
+    return shifted
 
 
 def seen(boxes: Floats, shifts_px: Floats, side_px: int = CROP_PX) -> F32:
@@ -104,14 +116,12 @@ def covers_enough(box: Sequence[float]) -> bool:
     return MIN_SHARE <= share <= MAX_SHARE and x1 > x0 and y1 > y0
 
 
-def window_stays_inside(
-    box: Sequence[float], size_px: tuple[int, int], max_shift_px: int
-) -> bool:
+def window_stays_inside(box: Sequence[float], size_px: tuple[int, int], max_shift_px: int) -> bool:
     """Whether no shift of the crop around the box's centre leaves a photograph."""
     reach = CROP_PX // 2 + max_shift_px
     corner = window_corner(box, reach)
     return all(
-        0 <= start and start + 2 * reach <= size
+        start >= 0 and start + 2 * reach <= size
         for start, size in zip(corner, size_px, strict=True)
     )
 
@@ -177,8 +187,11 @@ def scored(answers: Floats, truth: Floats) -> Scores:
     recall = hits / np.maximum(wanted, 1)
     f1 = 2 * hits / np.maximum(given + wanted, 1)
     ap = average_precision(answers, truth, right)
-    values = [np.where(wanted > 0, v, np.nan).astype(np.float32) for v in (precision, recall, f1)]
-    return Scores(*values, ap)
+
+    def where_defined(values: Floats) -> F32:
+        return np.where(wanted > 0, values, np.nan).astype(np.float32)
+
+    return Scores(where_defined(precision), where_defined(recall), where_defined(f1), ap)
 
 
 def average_precision(answers: Floats, truth: Floats, right: NDArray[np.bool_]) -> F32:
