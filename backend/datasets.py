@@ -100,6 +100,18 @@ _BUNDLED = (
         "CC0-1.0, CC-BY-2.0, CC-BY-4.0 and public domain; see each photograph",
     ),
     BundledInfo(
+        "scenes",
+        "Things on photographs (composed)",
+        "detection",
+        60,
+        (256, 256, 3),
+        "scenes/eval.npz",
+        "Composed: cut-outs of Tux Paint's stamps pasted on photographs from Debian's "
+        "lomiri-wallpapers-16.04, scikit-image and scikit-learn, 12 scenes of each of five classes. "
+        "No bundled detector was trained on these cut-outs or photographs.",
+        "GPL-2.0-or-later (cut-outs), CC-BY-4.0, CC-BY-2.0 and CC0-1.0 (photographs)",
+    ),
+    BundledInfo(
         "piv",
         "Particle pairs (synthetic)",
         "piv",
@@ -110,6 +122,17 @@ _BUNDLED = (
         "families, made by this repository; none is a recording or a simulation. No bundled model "
         "was trained on them.",
         "as this repository",
+    ),
+    BundledInfo(
+        "definitions",
+        "Definitions",
+        "texts",
+        400,
+        (64, 64, 1),
+        "texts/definitions.npz",
+        "400 definitions of nouns from WordNet 3.0 (Debian's wordnet-base), 40 of each of ten "
+        "kinds, drawn from the 120 most familiar; insulting words were left out.",
+        "WordNet 3.0 licence (permissive)",
     ),
 )
 
@@ -211,8 +234,33 @@ def _pairs(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
     )
 
 
+def _scenes(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Composed scenes; the id is the row."""
+    from backend import scenes
+
+    return scenes.bundled(
+        arrays, key=info.key, title=info.title, source=info.source, licence=info.licence
+    )
+
+
+def _texts(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Definitions; the id is WordNet's number of the meaning."""
+    from backend import text_items
+
+    return text_items.bundled(
+        arrays,
+        class_names(info.task),
+        key=info.key,
+        title=info.title,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
 _BUILD: dict[str, Callable[[BundledInfo, Mapping[str, NDArray[Any]]], ItemSet]] = {
+    "detection": _scenes,
     "imagenet": _photos,
     "piv": _pairs,
+    "texts": _texts,
 }
 """What makes a set of a task's file, where it is not small images."""
