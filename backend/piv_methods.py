@@ -57,9 +57,8 @@ class PivMethod:
             found[start : start + step] = self._answered(piece)
             self.calls.batches += 1
             self.calls.images += len(piece)
-        flat = batch.reshape(*batch.shape[:2], -1)
-        is_empty = (flat.max(2) - flat.min(2) < LEAST_CONTRAST).any(1)
-        found[is_empty] = np.nan
+        contrast = batch.max(axis=(2, 3)) - batch.min(axis=(2, 3))
+        found[(contrast < LEAST_CONTRAST).any(axis=1)] = np.nan
         return found
 
     def _answered(self, piece: F32) -> F32:

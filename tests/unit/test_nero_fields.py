@@ -1,4 +1,4 @@
-"""Fields under the symmetries of the square and of time: exact laws (N1 to N3), errors, consensus."""
+"""Fields under the symmetries of the square and of time: laws (N1 to N3), errors, consensus."""
 
 from __future__ import annotations
 
