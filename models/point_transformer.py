@@ -7,6 +7,7 @@ cloud (:func:`structure`) and holds for every rotation of it; the network itself
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -126,12 +127,12 @@ class StepDown(nn.Module):
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
+        # One linear layer of features and place together, in two parts: that of the features is
+        # worked out once a point instead of once a neighbour.
+        self.enter = nn.Linear(before, after, bias=False)
+        self.place = nn.Linear(3, after)
         self.mix = nn.Sequential(
-            nn.Linear(before + 3, after),
-            FeatureNorm(after),
-            nn.ReLU(),
-            nn.Linear(after, after),
-            FeatureNorm(after),
+            FeatureNorm(after), nn.ReLU(), nn.Linear(after, after), FeatureNorm(after)
         )
 
     def forward(self, features: Tensor, between: Tensor, pick: Tensor) -> Tensor:
@@ -141,9 +142,8 @@ class StepDown(nn.Module):
             between: (b, m, 12, 3), from each neighbour to the point kept.
             pick: (b * m * 12,) rows of the neighbours among all points of the batch.
         """
-        around = _rows(features, pick, between.shape[2])
-        mixed = self.mix(torch.cat([around, between], dim=3))
-        return cast(Tensor, mixed.amax(dim=2))
+        around = _rows(self.enter(features), pick, between.shape[2])
+        return cast(Tensor, self.mix(around + self.place(between)).amax(dim=2))
 
 
 def _rows(features: Tensor, pick: Tensor, k: int) -> Tensor:
@@ -211,3 +211,45 @@ def _geometry(cloud: Tensor, neighbours: Tensor, reach: float) -> tuple[Tensor, 
     pick = (neighbours + first).reshape(-1)
     around = cloud.reshape(-1, 3).index_select(0, pick).view(b, m, k, 3)
     return (cloud[:, :m, None] - around) / reach, pick
+
+
+def fused(module: PointTransformer) -> PointTransformer:
+    """A copy for inference, its norms multiplied into the linear layers beside them.
+
+    It answers as the network in eval mode does, up to rounding.
+    """
+    network = copy.deepcopy(module).eval().requires_grad_(False)
+    for part in list(network.modules()):
+        if isinstance(part, StepDown):
+            _scaled_after(part.mix[0], part.place, part.enter)
+            _scaled_after(part.mix[3], part.mix[2])
+            part.mix[0], part.mix[3] = nn.Identity(), nn.Identity()
+        elif isinstance(part, VectorAttention | PointTransformer):
+            ahead = part.enter if isinstance(part, VectorAttention) else part.head
+            _scaled_before(ahead[0], cast(nn.Linear, ahead[1]))
+            ahead[0] = nn.Identity()
+    return network
+
+
+def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """A norm in eval mode as ``scale * x + shift``, both (w,)."""
+    found = cast(FeatureNorm, norm)
+    mean, variance = cast(Tensor, found.running_mean), cast(Tensor, found.running_var)
+    scale = found.weight / torch.sqrt(variance + found.eps)
+    return scale, found.bias - mean * scale
+
+
+def _scaled_after(norm: nn.Module, *layers: nn.Module) -> None:
+    """Multiplies a norm into the linear layers whose sum it reads; the first has the bias."""
+    scale, shift = _affine(norm)
+    for i, layer in enumerate(cast(tuple[nn.Linear, ...], layers)):
+        layer.weight.mul_(scale[:, None])
+        if i == 0:
+            layer.bias.mul_(scale).add_(shift)
+
+
+def _scaled_before(norm: nn.Module, layer: nn.Linear) -> None:
+    """Multiplies a norm into the linear layer that reads it."""
+    scale, shift = _affine(norm)
+    layer.bias.add_(layer.weight @ shift)
+    layer.weight.mul_(scale)
