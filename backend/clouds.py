@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -125,6 +125,39 @@ class CloudItems:
                 f"Rows go from 0 to {len(self) - 1}.",
             )
         return index
+
+
+def bundled(
+    arrays: Mapping[str, NDArray[Any]],
+    notes: Sequence[Mapping[str, str]],
+    classes: tuple[str, ...],
+    **about: str,
+) -> CloudItems:
+    """The set that comes with the app; the id is the row.
+
+    Args:
+        arrays: ``points`` (n, p, 3) float16 and ``labels`` (n,) of the file.
+        notes: of each row its ``name``, ``key``, ``creator`` and ``licence``.
+        about: key, title, source and licence of the set.
+    """
+    n = len(arrays["points"])
+    if len(notes) != n:
+        raise ValueError(f"{len(notes)} notes for {n} clouds")
+    return CloudItems(
+        points=arrays["points"].astype(np.float32),
+        labels=arrays["labels"].astype(np.int64),
+        ids=np.arange(n, dtype=np.int64),
+        names=tuple(f"{note['name']}, {note['key']}" for note in notes),
+        classes=classes,
+        extra={
+            "source": np.array([f"{note['creator']}, in Sweet Home 3D" for note in notes]),
+            "licence": np.array([note["licence"] for note in notes]),
+        },
+        key=about["key"],
+        title=about["title"],
+        source=about["source"],
+        licence=about["licence"],
+    )
 
 
 def check_clouds(points: NDArray[Any]) -> None:

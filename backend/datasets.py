@@ -134,6 +134,18 @@ _BUNDLED = (
         "kinds, drawn from the 120 most familiar; insulting words were left out.",
         "WordNet 3.0 licence (permissive)",
     ),
+    BundledInfo(
+        "furniture",
+        "Furniture as points",
+        "points",
+        100,
+        (64, 64, 1),
+        "points/evaluation.npz",
+        "2,048 points on the surface of each of 100 models of Sweet Home 3D (Debian's "
+        "sweethome3d-furniture 1.8-1) in ten classes. No bundled model was trained on them or on "
+        "near-duplicates of them.",
+        "CC0-1.0 and CC-BY-3.0; see each model",
+    ),
 )
 
 
@@ -257,10 +269,28 @@ def _texts(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
     )
 
 
+def _clouds(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Clouds of points; the id is the row."""
+    from backend import clouds
+
+    text = (DATA / "points" / "models.toml").read_text(encoding="utf-8")
+    notes = [note for note in tomllib.loads(text)["model"] if note["split"] == "evaluation"]
+    return clouds.bundled(
+        arrays,
+        notes,
+        class_names(info.task),
+        key=info.key,
+        title=info.title,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
 _BUILD: dict[str, Callable[[BundledInfo, Mapping[str, NDArray[Any]]], ItemSet]] = {
     "detection": _scenes,
     "imagenet": _photos,
     "piv": _pairs,
+    "points": _clouds,
     "texts": _texts,
 }
 """What makes a set of a task's file, where it is not small images."""

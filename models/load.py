@@ -17,6 +17,7 @@ from models.digit_cnn import DigitCNN
 from models.efficientnet_lite import EfficientNetLite0
 from models.p4_cnn import P4CNN
 from models.piv_net import PivNet
+from models.point_transformer import PointTransformer
 
 ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "CropCenterNet": CropCenterNet,
@@ -24,6 +25,7 @@ ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "DigitCNN": DigitCNN,
     "P4CNN": P4CNN,
     "PivNet": lambda families: PivNet(),  # a field has no classes
+    "PointTransformer": PointTransformer,
     "EfficientNetLite0": EfficientNetLite0,
 }
 """Factories by the name a card uses; each takes the number of classes."""
