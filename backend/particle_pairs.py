@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.items import BadItems
+from backend.items import BadItems, ItemSet
 from backend.protocols import F32, I64, U8, Arrays
 from backend.uploads import BadImage, decoded
 from models.cards import Task
@@ -220,6 +220,20 @@ def recorded_pair(
         source=f"Recorded frames; nobody knows the true field. {note}".strip(),
         licence="the user's own",
     )
+
+
+def read_own(files: Sequence[tuple[str, bytes]], base: ItemSet) -> dict[str, NDArray[Any]]:
+    """Files that a user has opened, as pairs in the order of their names: what a set of one's own
+    holds (``backend.own_sets``). Raises as :func:`recorded`.
+    """
+    del base  # recorded frames keep their own size
+    frames, names, note = recorded(sorted(files))
+    told = f" (middle {frames.shape[-1]} px)" if note else ""
+    return {
+        "pixels": side_by_side(frames),
+        "inputs": frames,
+        "names": np.array([name + told for name in names]),
+    }
 
 
 def middle(frames: U8, side: int) -> U8:

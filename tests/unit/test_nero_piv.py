@@ -14,7 +14,7 @@ from backend.errors import BadRequest
 from backend.items import BadItems
 from backend.nero import consensus, evaluate, fields, orbits, tasks
 from backend.nero.consensus import correlation
-from backend.particle_pairs import ParticlePairs, recorded, recorded_pair
+from backend.particle_pairs import ParticlePairs, read_own, recorded, recorded_pair
 from backend.uploads import BadImage
 from models.piv_measure import along_symmetries
 
@@ -253,6 +253,17 @@ def test_recorded_frames_are_cut_to_the_middle_square_and_it_is_said():
     assert note == ""
     large = recorded_pair(("a", png(picture(600, 700))), ("b", png(picture(600, 700, 1))))
     assert large.frames.shape[-1] == 512
+
+
+def test_files_of_ones_own_are_paired_by_name():
+    shots = [picture(64, 70, seed) for seed in range(4)]
+    files = [(f"{name}.png", png(shots[i])) for i, name in enumerate(["2b", "1a", "2a", "1b"])]
+    held = read_own(files, datasets.load("piv"))
+    assert held["names"].tolist() == [
+        "1a.png → 1b.png (middle 64 px)", "2a.png → 2b.png (middle 64 px)",
+    ]  # fmt: skip
+    assert np.array_equal(held["inputs"][1, 1], shots[0][:, 3:67])
+    assert held["pixels"].shape == (2, 64, 128)
 
 
 def test_recorded_pairs_give_a_consensus_only():
