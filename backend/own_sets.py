@@ -1,7 +1,8 @@
-"""Items that a user has opened: files in, a set without known answers out, named by its content.
+"""Items that a user has opened: files in, a set without known answers out.
 
-A set lies in the store like a result, under the sha256 of what is in it: the page, a shared link and
-the workers find it by that name. Nobody has labelled it, so only what needs no truth can be shown.
+A set lies in the store like a result, under the sha256 of what is in it: the page, a shared link
+and the workers find it by that name. Nobody has labelled it, so only what needs no truth can be
+shown.
 """
 
 from __future__ import annotations
@@ -210,6 +211,20 @@ def _pictures(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
     return {"pixels": np.stack(pixels), "names": np.array([name for name, _ in files])}
 
 
+def _clouds(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
+    """Files of points as clouds, each with the picture that stands for it."""
+    from backend.cloud_files import own_clouds
+
+    held = own_clouds(files, tuple(base.classes))
+    rows = range(len(held))
+    return {
+        "pixels": held.images(rows),
+        "inputs": held.inputs(rows),
+        "names": np.array(held.names),
+    }
+
+
 READERS: Final[dict[str, Offer]] = {
     "image": Offer("pictures (PNG, JPEG, WebP, BMP)", ".png,.jpg,.jpeg,.webp,.bmp", _pictures),
+    "points": Offer("clouds (npy, xyz, csv, ply, obj)", ".npy,.xyz,.csv,.ply,.obj", _clouds),
 }
