@@ -46,7 +46,7 @@ from models.detector import (
 LEVELS: Final = (0, 33, 67, 100)
 MAX_SHIFT_PX: Final = 64
 BATCH: Final = 48
-STEPS: Final = 700
+STEPS: Final = 500
 MAX_LR: Final = 4e-3
 WEIGHT_DECAY: Final = 1e-2
 BOX_WEIGHT: Final = 2.0
