@@ -51,8 +51,7 @@ window.loupe = window.loupe || {};
     function draw(parts, state) {
         parts.state = state;
         panels(parts, state.models);
-        parts.truth.hidden = !scene().truths(state).length;
-        parts.consensus.hidden = !state.models.some((_, i) => scene().consensus(state, i));
+        scene().keys(parts, state);
         state.models.forEach((_, i) => picture(parts, state, i)); // before the tables: they change the layout
         state.models.forEach((_, i) => table(parts.panels[i], scene().found(state, i), verdictOf(state, i)));
     }

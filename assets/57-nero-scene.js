@@ -84,6 +84,13 @@ window.loupe = window.loupe || {};
         }).filter(({box, score}) => isBox(box) && Number.isFinite(score));
     }
 
+    /** Show the keys of what there is; while the item is loading they stay as they are. */
+    function keys(parts, state) {
+        if (!state.item || !Object.keys(state.item.arrays || {}).length) return;
+        parts.truth.hidden = !truths(state).length;
+        parts.consensus.hidden = !state.models.some((_, i) => consensus(state, i));
+    }
+
     loupe.neroScene = {WINDOW_PX, SHOWN, home, corner, elementAt, moved, iou, truths, consensus, inCrop,
-        reference, found};
+        reference, found, keys};
 })(window.loupe);

@@ -397,6 +397,12 @@ def test_reduced_motion_starts_paused(page: Page, url: str):
     open_view(page, url, "frames")
     expect(page.get_by_role("button", name="Play the two frames")).to_be_visible()
     expect(page.locator(".nero-phase")).to_have_text("frame 1")
+    # what was opened at another size is drawn anew, without anything playing
+    page.evaluate("document.getElementById('body').style.minHeight = '150px'")
+    page.wait_for_function(
+        """() => { const {width, clientWidth} = document.querySelector('#host canvas');
+        return width === clientWidth && width > 0 && width < 150; }"""
+    )
 
 
 def test_two_frames_in_one_picture(page: Page, url: str):
