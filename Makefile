@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -63,6 +63,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_digits
 	$(BIN)/python -m data.build_fashion
 	$(BIN)/python -m data.build_photos
+	$(BIN)/python -m data.build_piv
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -75,6 +76,10 @@ train-fashion: $(STAMPS)/run  ## the two clothes models
 	$(BIN)/python -m data.build_fashion
 	for v in plain rotated; do \
 	  $(BIN)/python -m models.train_digits --task fashion --variant $$v --seed 0 || exit 1; done
+
+train-piv: $(STAMPS)/run  ## the flow network, three seeds of about 7 minutes on one core
+	$(BIN)/python -m models.piv_cards
+	$(BIN)/python -m models.train_piv --seeds 0 1 2
 
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute
