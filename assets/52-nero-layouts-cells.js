@@ -102,7 +102,7 @@ window.loupe = window.loupe || {};
             const t = (value - cmin) / (cmax - cmin);
             return (reversescale ? 1 - t : t) > 0.5 ? "#12161b" : "#ffffff";
         };
-        return {x: orbit.positions.map(([column]) => column + 0.5), y: orbit.positions.map(([, row]) => row + 0.42),
+        return {x: orbit.positions.map(([column]) => column + 0.5), y: orbit.positions.map(([, row]) => row + 0.4),
             text: Array.from(values, (value) => (Number.isFinite(value) ? value.toFixed(2) : "–")),
             textfont: {size: 10, color: Array.from(values, ink)}};
     }
@@ -127,13 +127,13 @@ window.loupe = window.loupe || {};
         parts().dress(figure, options);
         const {cmin, cmax, reversescale} = figure.layout.coloraxis;
         for (const [trace, {key, values}] of parts().tracesOf(figure, "cells", models)) {
-            const {plane} = trace.meta;
+            const {plane, centre: [cx, cy]} = trace.meta;
             const rows = orbit.positions.map((_, element) => element).filter((element) => {
                 const [where, axis, angle] = orbit.positions[element];
                 return where === plane && (angle > 0 || axis === 0); // one centre
             });
             const places = rows.map((element) => geometry().onDisc(orbit, element));
-            Object.assign(trace, {x: places.map(({x}) => x), y: places.map(({y}) => y),
+            Object.assign(trace, {x: places.map(({x}) => cx + x), y: places.map(({y}) => cy + y),
                 customdata: rows.map((element) => values[element]),
                 text: rows.map((element) => orbit.labels[element])});
             const source = cmin === undefined ? "" : svg().disc(orbit, plane, values, [cmin, cmax], reversescale);
@@ -145,14 +145,24 @@ window.loupe = window.loupe || {};
 
     const discs = {
         ...shared, ...both(fillDiscs),
-        at(orbit, {trace, xa, ya, px, py}, clamp) {
-            const radius = xa.d2p(1) - xa.d2p(0);
-            return geometry().atDisc(orbit, trace.meta.plane, px - xa.d2p(0), py - ya.d2p(0), radius, clamp);
+        /** All discs stand on one pair of axes: the one whose centre is nearest is meant. */
+        hit(gd, orbit, event, clamp = false) {
+            const [x, y] = parts().pointIn(gd, event);
+            let found = -1, least = Infinity;
+            for (const {trace, xa, ya} of parts().panels(gd)) {
+                const {plane, centre: [cx, cy]} = trace.meta, radius = xa.d2p(1) - xa.d2p(0);
+                const [dx, dy] = [x - xa._offset - xa.d2p(cx), y - ya._offset - ya.d2p(cy)];
+                if (Math.hypot(dx, dy) >= least) continue;
+                least = Math.hypot(dx, dy);
+                found = geometry().atDisc(orbit, plane, dx, dy, radius, clamp);
+            }
+            return found;
         },
         /** The cell on its own disc; the centre, which is the same rotation everywhere, on all. */
         outline(orbit, element) {
-            const [plane, , angle] = orbit.positions[element], points = geometry().discCell(orbit, element);
-            return (where) => (where === plane || angle === 0 ? points : []);
+            const [plane, , angle] = orbit.positions[element], cell = geometry().discCell(orbit, element);
+            return ({plane: where, centre: [cx, cy]}) =>
+                (where === plane || angle === 0 ? cell.map(([x, y]) => [cx + x, cy + y]) : []);
         },
     };
 

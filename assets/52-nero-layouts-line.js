@@ -62,7 +62,16 @@ window.loupe = window.loupe || {};
         fillAggregate: fillCircle, fillIndividual: fillCircle,
         describe: (...given) => parts().describe(...given),
         cursor(gd, orbit, element, values = []) {
-            if (gd && gd.data) loupe.dial.paint(gd, orbit.positions[element][0], values.filter(([, value]) => Number.isFinite(value)));
+            if (!gd || !gd.data) return;
+            const [angle] = orbit.positions[element], shown = values.filter(([, value]) => Number.isFinite(value));
+            for (const trace of gd.data) {
+                const {role} = trace.meta || {};
+                if (role === "cursor") trace.theta = [angle, angle];
+                if (role !== "value") continue;
+                const mine = shown.find(([colour]) => colour === trace.marker.color);
+                Object.assign(trace, {theta: [angle], r: [mine ? mine[1] : null]});
+            }
+            loupe.dial.paint(gd, angle, shown);
         },
         hit(gd, orbit, event, clamp = false) {
             const centre = gd && loupe.dial.disc(gd);

@@ -107,10 +107,15 @@ window.loupe = window.loupe || {};
         return Math.hypot(beyond(x, xa._offset, xa._length), beyond(y, ya._offset, ya._length));
     }
 
+    /** Where a pointer event is in a graph's own pixels. */
+    function pointIn(gd, event) {
+        const box = gd.getBoundingClientRect(), scale = box.width / gd.offsetWidth || 1;
+        return [(event.clientX - box.left) / scale, (event.clientY - box.top) / scale];
+    }
+
     /** The panel under (or with `clamp` nearest to) a pointer event, and where in it that is. */
     function under(gd, event, clamp) {
-        const box = gd.getBoundingClientRect(), scale = box.width / gd.offsetWidth || 1;
-        const [x, y] = [(event.clientX - box.left) / scale, (event.clientY - box.top) / scale];
+        const [x, y] = pointIn(gd, event);
         let found = null, least = Infinity;
         for (const panel of panels(gd)) {
             const distance = outside(panel, x, y);
@@ -143,7 +148,10 @@ window.loupe = window.loupe || {};
         return svg;
     }
 
-    const clear = (gd) => gd && gd.querySelectorAll(":scope > svg.nero-cells").forEach((svg) => svg.remove());
+    /** Take the overlays away, the dial's too: the graph will show another layout, or nothing. */
+    function clear(gd) {
+        if (gd) gd.querySelectorAll(":scope > svg.nero-cells, :scope > svg.nero-overlay").forEach((svg) => svg.remove());
+    }
 
     const extent = (values) => Math.max(...values) - Math.min(...values);
     const reach = (points) => Math.min(extent(points.map(([x]) => x)), extent(points.map(([, y]) => y)));
@@ -165,7 +173,7 @@ window.loupe = window.loupe || {};
         const outline = of(orbit).outline(orbit, element, gd);
         let path = "", least = Infinity;
         for (const panel of shown) {
-            const points = outline(panel.trace.meta.plane);
+            const points = outline(panel.trace.meta);
             Object.assign(panel.trace, {x: points.map(([x]) => x), y: points.map(([, y]) => y)});
             const drawn = around(points.map(([x, y]) => toPixels(panel, x, y)));
             if (drawn.length) least = Math.min(least, reach(drawn));
@@ -199,7 +207,7 @@ window.loupe = window.loupe || {};
             if (!MARKS.includes((trace.meta || {}).role)) return;
             gd.querySelectorAll(`.trace${trace.uid}`).forEach((node) => node.classList.add("nero-mark"));
         });
-        cursor(gd, orbit, element, values);
+        of(orbit).cursor(gd, orbit, element, values);
     }
 
     /** Let a press or drag in `frame`, which holds a graph, choose an element. `orbit()` is the one
@@ -208,10 +216,10 @@ window.loupe = window.loupe || {};
         loupe.neroPointer.attach(frame, {move, done, pick(event) {
             const shown = orbit(), gd = frame.querySelector(".js-plotly-plot");
             if (!shown || shown.layout === "circle" || !gd) return -1;
-            return hit(gd, shown, event, event.type !== "pointerdown");
+            return of(shown).hit(gd, shown, event, event.type !== "pointerdown");
         }});
     }
 
-    loupe.layouts = Object.assign(loupe.layouts || {}, {of, range, attach, cursor, hit, drawn, clear, describe});
-    loupe.layoutParts = {dress, tracesOf, picture, key, cursor, hit, describe, under, escaped};
+    loupe.layouts = Object.assign(loupe.layouts || {}, {of, range, attach, drawn, clear});
+    loupe.layoutParts = {dress, tracesOf, picture, key, cursor, hit, describe, under, panels, pointIn, escaped};
 })(window.loupe);

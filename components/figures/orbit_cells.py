@@ -1,6 +1,6 @@
-"""Orbit plots of cells: maps of shifts, the squares of 16 symmetries, discs of rotations in space.
+"""Orbit plots of cells side by side: maps of shifts, the squares of 16 symmetries.
 
-Each model has a panel (three for discs); one colour bar serves them all. Viridis, turned round for
+Each model has a panel; one colour bar serves them all. Viridis, turned round for
 errors, so that bright is good. The selected cell has a red outline in every panel.
 """
 
@@ -21,23 +21,20 @@ from components.figures.orbit_panels import (
     F64,
     Panel,
     base_layout,
+    explain,
     headings,
     image,
-    outline,
     panels,
-    say,
-    scale_bearer,
+    red_outline,
     square_axes,
 )
 from components.figures.orbit_shared import ModelMaps, Range, hover
 
-PLANE_AXES: Final = (("+x", "+y"), ("+x", "+z"), ("+y", "+z"))
-PLANE_NAMES: Final = ("xy", "xz", "yz")
 GAP: Final = 0.02  # half of the space between squares, in cells
 NUMBERED: Final = 2  # so many models or fewer leave room for a number in every square
 
 
-# --- the three layouts ----------------------------------------------------------------------------
+# --- the two layouts ------------------------------------------------------------------------------
 
 
 def heatmap(
@@ -48,14 +45,14 @@ def heatmap(
     value_range: Range | None,
 ) -> go.Figure:
     """A map of shifts a model: y goes down as in images, cells are square, the centre is marked."""
-    shown = panels(curves, (0,), (0.06, 0.13))
+    shown = panels(curves, (0.06, 0.13))
     xs, ys = (np.unique(orbit.positions[:, k]) for k in (0, 1))
     traces: list[Any] = []
     images = []
     for panel in shown:
         traces.append(_map(orbit, panel, metric, xs, ys))
         traces.append(_centre(orbit, panel))
-        traces.append(outline(panel))
+        traces.append(red_outline(panel.axes))
         source = svg.hatching(len(xs), len(ys), _marked(orbit, panel.curve))
         corner = (_edges(xs)[0], _edges(ys)[0], _edges(xs)[-1], _edges(ys)[-1])
         images.append(image(f"hatching {panel.curve.key}", panel, corner, source, "above"))
@@ -65,8 +62,8 @@ def heatmap(
         square_axes(layout, panel, _edges(xs)[[0, -1]], _edges(ys)[[-1, 0]])
         _shift_ticks(layout, panel, xs, ys)
     layout["images"] = images
-    layout["annotations"] += [*headings(shown, COLUMNS[len(curves)]), *_shift_titles(orbit)]
-    _explain(layout, curves)
+    layout["annotations"] += [*headings(shown, COLUMNS[len(curves)]), *_shift_titles(orbit, shown)]
+    explain(layout, curves)
     return go.Figure(traces, layout=layout)
 
 
@@ -79,16 +76,16 @@ def squares(
 ) -> go.Figure:
     """The source's arrangement of squares a model: one colour each, or a map of the metric at every
     location where the curve has ``maps``; all in one heat map with gaps between its blocks."""
-    shown = panels(curves, (0,), (0.05, 0.12))
+    shown = panels(curves, (0.05, 0.12))
     columns, rows = (len(np.unique(orbit.positions[:, k])) for k in (0, 1))
     traces: list[Any] = []
     for panel in shown:
         traces.append(_blocks(orbit, panel, metric, columns, rows))
         if len(curves) <= NUMBERED:
             traces.append(_numbers(orbit, panel, metric, value_range))
-        traces.append(outline(panel))
+        traces.append(red_outline(panel.axes))
     layout = base_layout(metric, view, value_range, wide=len(curves) in (2, 5, 6))
-    letters = svg.glyphs(orbit)
+    letters = svg.glyphs(orbit, 0.25 if len(curves) == 1 else 0.33)
     layout["images"] = [
         image(f"glyphs {panel.curve.key}", panel, (0, 0, columns, rows), letters, "above")
         for panel in shown
@@ -96,44 +93,7 @@ def squares(
     for panel in shown:
         square_axes(layout, panel, (0, columns), (rows, 0), framed=False)
     layout["annotations"] += headings(shown, COLUMNS[len(curves)])
-    _explain(layout, curves)
-    return go.Figure(traces, layout=layout)
-
-
-def discs(
-    orbit: Orbit,
-    curves: Sequence[ModelCurve],
-    metric: Metric,
-    view: str,
-    value_range: Range | None,
-    planes: Sequence[int],
-) -> go.Figure:
-    """Three discs a model: the direction is the axis, the radius the rotation, the centre changes
-    nothing. The cells are a picture of ring sectors; invisible points carry the values.
-    """
-    shown = panels(curves, planes, (0.02, 0.1))
-    is_reversed = not metric.higher_is_better
-    traces: list[Any] = [scale_bearer()]
-    images = []
-    for panel in shown:
-        traces += [_points(orbit, panel, metric), outline(panel)]
-        source = ""
-        if len(panel.curve.values) and value_range is not None:
-            source = svg.disc(orbit, panel.plane, panel.curve.values, value_range, is_reversed)
-        name = f"{panel.curve.key} {panel.plane}"
-        images.append(image(f"disc {name}", panel, (-1, 1, 1, -1), source, "below"))
-        # In the other layer: plotly takes two pictures at one place for the same one.
-        frame = svg.disc_frame(orbit)
-        images.append(image(f"frame {name}", panel, (-1, 1, 1, -1), frame, "above"))
-    layout = base_layout(metric, view, value_range, wide=len(curves) == 1)
-    for panel in shown:
-        square_axes(layout, panel, (-1.04, 1.24), (-1.04, 1.22), framed=False)
-    layout["images"] = images
-    first = [panel for panel in shown if panel.plane == planes[0]]
-    named = shown if len(curves) < 5 else shown[: len(planes)]  # small ones: once is enough
-    layout["annotations"] += headings(first, 1 + (len(curves) > 4), 7)
-    layout["annotations"] += [name for panel in named for name in _rim_names(panel)]
-    _explain(layout, curves)
+    explain(layout, curves)
     return go.Figure(traces, layout=layout)
 
 
@@ -177,15 +137,6 @@ def _marked(orbit: Orbit, curve: ModelCurve) -> list[tuple[int, int]]:
     return [places[element] for element in np.flatnonzero(curve.marked)]
 
 
-def _explain(layout: dict[str, Any], curves: Sequence[ModelCurve]) -> None:
-    """Say what hatched and empty cells mean, where there are any."""
-    has_marks = any(isinstance(c, ModelMaps) and bool(np.any(c.marked)) for c in curves)
-    has_gaps = any(bool(np.isnan(curve.values).any()) for curve in curves)
-    words = ["▨ no answer"] * has_marks + ["□ not defined"] * has_gaps
-    if words:
-        say(layout, "   ".join(words))
-
-
 def _blocks(orbit: Orbit, panel: Panel, metric: Metric, columns: int, rows: int) -> go.Heatmap:
     """Every element's map (one number is a map of one cell) in one array; NaN in the gaps."""
     curve = panel.curve
@@ -223,34 +174,13 @@ def _numbers(orbit: Orbit, panel: Panel, metric: Metric, value_range: Range | No
         colours.append("#12161b" if is_bright else "#ffffff")
     return go.Scatter(
         x=where[:, 0] if drawn else None,
-        y=where[:, 1] - 0.08 if drawn else None,
+        y=where[:, 1] - 0.1 if drawn else None,
         text=texts if drawn else None,
         mode="text",
         textfont={"size": 10, "color": colours if drawn else "#ffffff"},
         hoverinfo="skip",
         showlegend=False,
         meta={"role": "numbers", "model": curve.key},
-        **panel.axes,
-    )
-
-
-def _points(orbit: Orbit, panel: Panel, metric: Metric) -> go.Scatter:
-    """What the pointer finds over a disc: a point without ink at each cell, with its value."""
-    drawn = len(panel.curve.values) > 0
-    rows = np.flatnonzero(orbit.positions[:, 0] == panel.plane)
-    radius = orbit.positions[rows, 2] / svg.rim_deg(orbit)
-    axis = np.deg2rad(orbit.positions[rows, 1])
-    keep = (orbit.positions[rows, 2] > 0) | (orbit.positions[rows, 1] == 0)  # one centre
-    return go.Scatter(
-        x=(radius * np.cos(axis))[keep] if drawn else None,
-        y=(radius * np.sin(axis))[keep] if drawn else None,
-        customdata=panel.curve.values[rows][keep] if drawn else None,
-        text=[orbit.labels[row] for row in rows[keep]] if drawn else None,
-        mode="none",
-        name=panel.curve.title,
-        showlegend=False,
-        meta={"role": "cells", "model": panel.curve.key, "plane": panel.plane},
-        hovertemplate=hover(metric, "customdata"),
         **panel.axes,
     )
 
@@ -282,25 +212,14 @@ def _shift_ticks(layout: dict[str, Any], panel: Panel, xs: F64, ys: F64) -> None
         }
 
 
-def _shift_titles(orbit: Orbit) -> list[dict[str, Any]]:
-    """The names of both axes once for all panels."""
+def _shift_titles(orbit: Orbit, shown: Sequence[Panel]) -> list[dict[str, Any]]:
+    """The names of both axes, once for all panels."""
     shared = {"showarrow": False, "xref": "paper", "yref": "paper", "font": {"size": 11}}
     across, down = orbit.axes
+    lowest = next(panel for panel in shown if panel.is_left and panel.is_bottom)
+    under = {"yref": f"{lowest.axes['yaxis']} domain", "yshift": -17, "yanchor": "top"}
     return [
-        {**shared, "text": across, "x": 0.5, "y": 0, "yshift": -17, "yanchor": "top"},
+        {**shared, "text": across, "x": 0.5, "y": 0} | under,
         {**shared, "text": down, "x": 0, "y": 0.5, "xshift": -44, "xanchor": "left"}
         | {"textangle": -90},
-    ]
-
-
-def _rim_names(panel: Panel) -> list[dict[str, Any]]:
-    """The axes at the right and at the top of a disc, and the plane between them."""
-    across, up = PLANE_AXES[panel.plane]
-    shared = {
-        **{"showarrow": False, "xref": panel.axes["xaxis"], "yref": panel.axes["yaxis"]},
-        **{"font": {"size": 10}, "borderpad": 0},
-    }
-    return [
-        {**shared, "text": across, "x": 1.02, "y": 0, "xanchor": "left", "yanchor": "middle"},
-        {**shared, "text": up, "x": 0, "y": 1.01, "xanchor": "center", "yanchor": "bottom"},
     ]

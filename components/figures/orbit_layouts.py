@@ -21,6 +21,7 @@ from backend.nero.tasks.base import Metric
 from components.figures import orbit as circle
 from components.figures import orbit_cells as cells
 from components.figures.orbit import KEY, ModelCurve
+from components.figures.orbit_discs import discs
 from components.figures.orbit_shared import (
     NEUTRAL,
     ModelMaps,
@@ -89,7 +90,7 @@ def orbit_figure(
         return cells.heatmap(orbit, curves, metric, view, value_range)
     if orbit.layout == "squares":
         return cells.squares(orbit, curves, metric, view, value_range)
-    return cells.discs(orbit, curves, metric, view, value_range, planes)
+    return discs(orbit, curves, metric, view, value_range, planes)
 
 
 # --- line ---------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backend.nero.tasks.base import Metric
 from components.figures.orbit import ModelCurve
-from components.figures.orbit_shared import NEUTRAL, VIRIDIS, Range, named, titled
+from components.figures.orbit_shared import NEUTRAL, VIRIDIS, ModelMaps, Range, named, titled
 from components.theme import RING
 
 F64 = NDArray[np.float64]
@@ -20,7 +20,7 @@ COLUMNS: Final = (1, 1, 2, 2, 2, 3, 3)  # of panels, by the number of models
 SIDE: Final = {"l": 8, "r": 8, "t": 22}
 KEY_PX: Final = 16  # the line at the bottom that explains hatched and empty cells
 BAR_PX: Final = 28  # a colour bar that lies down, with its numbers
-WORDS: Final = (60, 40, 22, 14)  # letters of a heading that fit, by the panels in a row
+WORDS: Final = (60, 40, 22, 13)  # letters of a heading that fit, by the panels in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,6 @@ class Panel:
 
     number: int
     curve: ModelCurve
-    plane: int
     x: tuple[float, float]
     y: tuple[float, float]
     is_left: bool
@@ -42,30 +41,24 @@ class Panel:
         return {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
 
 
-def panels(
-    curves: Sequence[ModelCurve], planes: Sequence[int], gap: tuple[float, float]
-) -> list[Panel]:
-    """Where everything stands: models wrapped; the discs of one model in a row, never torn."""
-    per_model = len(planes)
-    blocks = COLUMNS[min(6, len(curves))] if per_model == 1 else 1 + (len(curves) > 4)
-    columns, rows = blocks * per_model, max(1, -(-len(curves) // blocks))
+def panels(curves: Sequence[ModelCurve], gap: tuple[float, float]) -> list[Panel]:
+    """Where the models stand: in a row, wrapped when they are many."""
+    columns = COLUMNS[min(6, len(curves))]
+    rows = max(1, -(-len(curves) // columns))
     width, height = ((1 - (n - 1) * g) / n for n, g in ((columns, gap[0]), (rows, gap[1])))
     found: list[Panel] = []
     for i, curve in enumerate(curves):
-        for k, plane in enumerate(planes):
-            column, row = (i % blocks) * per_model + k, i // blocks
-            x, top = column * (width + gap[0]), 1 - row * (height + gap[1])
-            found.append(
-                Panel(
-                    number=len(found) + 1,
-                    curve=curve,
-                    plane=plane,
-                    x=(x, min(1.0, x + width)),
-                    y=(max(0.0, top - height), top),
-                    is_left=column == 0,
-                    is_bottom=i + blocks >= len(curves),
-                )
+        x, top = i % columns * (width + gap[0]), 1 - i // columns * (height + gap[1])
+        found.append(
+            Panel(
+                number=i + 1,
+                curve=curve,
+                x=(x, min(1.0, x + width)),
+                y=(max(0.0, top - height), top),
+                is_left=i % columns == 0,
+                is_bottom=i + columns >= len(curves),
             )
+        )
     return found
 
 
@@ -127,8 +120,12 @@ def _key(bottom_px: int) -> dict[str, Any]:
     }
 
 
-def say(layout: dict[str, Any], text: str) -> None:
-    layout["annotations"][0] |= {"text": text, "visible": True}
+def explain(layout: dict[str, Any], curves: Sequence[ModelCurve]) -> None:
+    """Say what hatched and empty cells mean, where there are any."""
+    has_marks = any(isinstance(c, ModelMaps) and bool(np.any(c.marked)) for c in curves)
+    has_gaps = any(bool(np.isnan(curve.values).any()) for curve in curves)
+    words = ["▨ no answer"] * has_marks + ["□ not defined"] * has_gaps
+    layout["annotations"][0] |= {"text": "   ".join(words), "visible": bool(words)}
 
 
 def square_axes(
@@ -158,41 +155,28 @@ def square_axes(
     }
 
 
-def headings(shown: Sequence[Panel], in_a_row: int, above_px: int = 1) -> list[dict[str, Any]]:
+def headings(shown: Sequence[Panel], in_a_row: int) -> list[dict[str, Any]]:
     """The models' names above their panels; hover has them in full."""
     most = WORDS[in_a_row]
     return [
         {
             **{"text": titled(panel.curve, most), "showarrow": False, "font": {"size": 11}},
             **{"xref": f"{panel.axes['xaxis']} domain", "yref": f"{panel.axes['yaxis']} domain"},
-            **{"x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": above_px},
+            **{"x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 1},
         }
         for panel in shown
     ]
 
 
-def outline(panel: Panel) -> go.Scatter:
-    """The red outline of the selected cell."""
+def red_outline(axes: Mapping[str, str]) -> go.Scatter:
+    """The outline of the selected cell."""
     return go.Scatter(
         x=[None],
         y=[None],
         mode="lines",
-        line={"color": RING, "width": 2.5},
+        line={"color": RING, "width": 1.75},
         hoverinfo="skip",
         showlegend=False,
-        meta={"role": "cursor", "plane": panel.plane},
-        **panel.axes,
-    )
-
-
-def scale_bearer() -> go.Scatter:
-    """Nothing to see: plotly shows a colour bar only for a trace that is coloured by it."""
-    return go.Scatter(
-        x=[None],
-        y=[None],
-        mode="markers",
-        marker={"color": [0], "coloraxis": "coloraxis", "size": 0.1},
-        hoverinfo="skip",
-        showlegend=False,
-        meta={"role": "scale"},
+        meta={"role": "cursor"},
+        **axes,
     )

@@ -18,7 +18,6 @@ from components.figures.orbit import F32
 from components.figures.orbit_shared import NEUTRAL, VIRIDIS, Range
 
 UNIT: Final = 1000  # a disc's radius in the picture's own units
-CHIP: Final = 0.25  # the plate of a glyph, as a share of its cell
 PLATE: Final = "rgba(12,16,20,.62)"
 
 
@@ -104,14 +103,14 @@ def _sector(axis: float, half: float, inner: int, outer: int) -> str:
 def disc_frame(orbit: Orbit) -> str:
     """The rim, a dotted ring at the quarter turn and a light cross on the identity."""
     quarter = round(90 / rim_deg(orbit) * UNIT)
-    thin = "fill='none' vector-effect='non-scaling-stroke'"
     cross = "M-45 0H45M0 -45V45"
     body = (
-        f"<circle r='{UNIT - 3}' {thin} stroke='{NEUTRAL}' stroke-width='1'/>"
-        f"<circle r='{quarter}' {thin} stroke='rgba(255,255,255,.6)' stroke-width='1' "
-        f"stroke-dasharray='1 4' stroke-linecap='round'/>"
-        f"<path d='{cross}' {thin} stroke='rgba(0,0,0,.5)' stroke-width='2.5'/>"
-        f"<path d='{cross}' {thin} stroke='#fff' stroke-width='1'/>"
+        "<style>*{fill:none;vector-effect:non-scaling-stroke}</style>"
+        f"<circle r='{UNIT - 3}' stroke='{NEUTRAL}'/>"
+        f"<circle r='{quarter}' stroke='rgba(255,255,255,.6)' stroke-dasharray='1 4' "
+        "stroke-linecap='round'/>"
+        f"<path d='{cross}' stroke='rgba(0,0,0,.5)' stroke-width='2.5'/>"
+        f"<path d='{cross}' stroke='#fff'/>"
     )
     return url(_square(UNIT), body)
 
@@ -129,19 +128,21 @@ def hatching(columns: int, rows: int, cells: Sequence[tuple[int, int]]) -> str:
     return url(f"0 0 {10 * columns} {10 * rows}", body)
 
 
-def glyphs(orbit: Orbit) -> str:
+def glyphs(orbit: Orbit, share: float = 0.25) -> str:
     """An F in each cell's bottom right corner, in the orientation that the element gives it; with
-    a prime where time is reversed."""
+    a prime where time is reversed. Its plate takes a ``share`` of the cell's side."""
     columns, rows = (int(orbit.positions[:, k].max()) + 1 for k in (0, 1))
-    drawn = "".join(_glyph(i, column, row) for i, (column, row) in enumerate(orbit.positions))
+    drawn = "".join(
+        _glyph(i, column, row, share) for i, (column, row) in enumerate(orbit.positions)
+    )
     style = "stroke='#fff' fill='none' stroke-linecap='round' stroke-linejoin='round'"
     body = f"<g {style}>{drawn}</g>"
     return url(f"0 0 {100 * columns} {100 * rows}", body, 400, 400 * rows // columns)
 
 
-def _glyph(element: int, column: float, row: float) -> str:
+def _glyph(element: int, column: float, row: float, share: float) -> str:
     """Even numbers turn by 45°, odd ones are flipped upside down first; 8 more reverse time."""
-    size, side = 100 * CHIP, 100 * CHIP * (1.28 if element >= 8 else 1)
+    size, side = 100 * share, 100 * share * (1.28 if element >= 8 else 1)
     x, y = 100 * (column + 1) - side - 5, 100 * (row + 1) - size - 5
     flip = " scale(1 -1)" if element % 2 else ""
     quarters = (element % 8 + element % 2) // 2 % 4
