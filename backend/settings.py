@@ -57,6 +57,11 @@ TABLE: Final[dict[str, Setting]] = {
     "max_request_mb": Setting(
         "LOUPE_MAX_REQUEST_MB", "8", "Largest request the server reads, in MB."
     ),
+    "plugins": Setting(
+        "LOUPE_PLUGINS",
+        "",
+        "Modules of your own that register orbits, tasks or models, separated by commas.",
+    ),
     "log_level": Setting("LOUPE_LOG", "INFO", "Log level: DEBUG, INFO, WARNING or ERROR."),
 }
 
@@ -76,6 +81,7 @@ class Settings:
     cache_bytes: int
     memory_cache_bytes: int
     max_request_bytes: int
+    plugins: str
     log_level: str
 
     @classmethod
@@ -105,6 +111,7 @@ class Settings:
             memory_cache_bytes=_whole("memory_cache_mb", text["memory_cache_mb"], 1, 1_000_000)
             * 1_000_000,
             max_request_bytes=_whole("max_request_mb", text["max_request_mb"], 1, 1024) * 1_000_000,
+            plugins=text["plugins"],
             log_level=_one_of(
                 "log_level", text["log_level"].upper(), ("DEBUG", "INFO", "WARNING", "ERROR")
             ),

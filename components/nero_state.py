@@ -49,7 +49,7 @@ def place(query: Query) -> Place:
     """The place of a query whose texts anyone may have written; what is unknown is the default."""
     asked = str(query.get("task", DEFAULT_TASK))
     task = tasks.find(asked if asked in tasks.names() else DEFAULT_TASK)
-    offered = orbits.families(task.domain)
+    offered = families(task.name)
     family = str(query.get("orbit", "")).removesuffix(CONTROL)
     return Place(
         task.name,
@@ -99,7 +99,8 @@ def schema(where: Place) -> Schema:
 
 def families(task: str) -> dict[str, Family]:
     """The families of orbits that a task can be asked along."""
-    return orbits.families(tasks.find(task).domain)
+    found = tasks.find(task)
+    return orbits.families(found.domain, datasets.load(found.item_set).shape[2])
 
 
 def _first(where: Place) -> str:
@@ -165,7 +166,7 @@ def _has_control(family: str) -> bool:
 def orbit_options(task: str) -> list[dict[str, str]]:
     """The families of a task's domain; with the resampling-only orbit where there is one."""
     options = []
-    for key, family in orbits.families(tasks.find(task).domain).items():
+    for key, family in families(task).items():
         options.append({"value": key, "label": family.title})
         if _has_control(key):
             label = f"{family.title} + resampled only"
