@@ -63,6 +63,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_digits
 	$(BIN)/python -m data.build_fashion
 	$(BIN)/python -m data.build_photos
+	$(BIN)/python -m data.build_texts
 	$(BIN)/python -m data.build_piv
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
