@@ -13,10 +13,21 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
 
+    /** Draw anew when the size of a host or the theme changes; returns what ends that. */
+    function follow(host, redraw) {
+        const watcher = new ResizeObserver(redraw);
+        watcher.observe(host);
+        const forget = loupe.theme ? loupe.theme.onChange(redraw) : () => {};
+        return () => {
+            watcher.disconnect();
+            forget();
+        };
+    }
+
     /** A view from `build(context, redraw)` -> parts (with `root`), `draw(parts, state, isLive)`, and
      *  `words(state)`; `end(parts)` stops what would go on by itself. */
     function create({name, height_px, narrow_px = height_px, build, draw, words, end}) {
-        let parts = null, host = null, state = null, watcher = null, forget = null;
+        let parts = null, host = null, state = null, forget = null;
 
         function redraw() {
             if (host && !host.isConnected) unmount();
@@ -30,16 +41,13 @@ window.loupe = window.loupe || {};
             host.classList.add("nero-view", `nero-${name}`);
             parts = build(context, redraw);
             host.replaceChildren(parts.root);
-            watcher = new ResizeObserver(redraw);
-            watcher.observe(host);
-            forget = loupe.theme ? loupe.theme.onChange(redraw) : null;
+            forget = follow(host, redraw);
         }
 
         function unmount() {
             if (!host) return;
             if (end) end(parts);
-            watcher.disconnect();
-            if (forget) forget();
+            forget();
             host.classList.remove("nero-view", `nero-${name}`);
             host.replaceChildren();
             parts = host = state = null;
