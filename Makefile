@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-points results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -65,6 +65,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_photos
 	$(BIN)/python -m data.build_texts
 	$(BIN)/python -m data.build_piv
+	$(BIN)/python -m data.build_points
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -81,6 +82,11 @@ train-fashion: $(STAMPS)/run  ## the two clothes models
 train-piv: $(STAMPS)/run  ## the flow network, three seeds of about 7 minutes on one core
 	$(BIN)/python -m models.piv_cards
 	$(BIN)/python -m models.train_piv --seeds 0 1 2
+
+train-points: $(STAMPS)/run  ## the two classifiers of clouds, three seeds of about 4 minutes each
+	for v in plain rotated; do for s in 0 1 2; do \
+	  $(BIN)/python -m models.train_points --variant $$v --seed $$s || exit 1; done; \
+	  $(BIN)/python -m models.train_points --variant $$v --card || exit 1; done
 
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute
