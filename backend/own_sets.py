@@ -224,7 +224,19 @@ def _clouds(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
     }
 
 
+def _pairs(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
+    """Frames of particles, paired in the order of their names."""
+    from backend.particle_pairs import read_own
+
+    return read_own(files, base)
+
+
 READERS: Final[dict[str, Offer]] = {
     "image": Offer("pictures (PNG, JPEG, WebP, BMP)", ".png,.jpg,.jpeg,.webp,.bmp", _pictures),
+    "frames": Offer(
+        "two frames a pair, in the order of their names (PNG, JPEG, WebP, BMP)",
+        ".png,.jpg,.jpeg,.webp,.bmp",
+        _pairs,
+    ),
     "points": Offer("clouds (npy, xyz, csv, ply, obj)", ".npy,.xyz,.csv,.ply,.obj", _clouds),
 }

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend import datasets
+from backend import datasets, own_sets
+from backend.cache import ArrayStore
 from backend.errors import BadRequest
 from backend.items import BadItems
 from backend.nero import consensus, evaluate, fields, orbits, tasks
@@ -264,6 +265,19 @@ def test_files_of_ones_own_are_paired_by_name():
     ]  # fmt: skip
     assert np.array_equal(held["inputs"][1, 1], shots[0][:, 3:67])
     assert held["pixels"].shape == (2, 64, 128)
+
+
+def test_files_of_ones_own_become_a_set(tmp_path):
+    store = ArrayStore(tmp_path, 10_000_000)
+    own_sets.use(store)
+    files = [("b.png", png(picture(65, 64))), ("a.png", png(picture(65, 64, 1)))]
+    held = datasets.load(own_sets.put("piv", files, store))
+    assert held.names == ("a.png → b.png (middle 64 px)",)
+    result = evaluate(nothing, "piv", ORBIT, held)
+    assert np.isnan(result.metric).all()
+    assert (consensus(result).metric == 0).all()
+    with pytest.raises(BadRequest, match="3 frames do not make up pairs"):
+        own_sets.put("piv", [*files, files[0]], store)
 
 
 def test_recorded_pairs_give_a_consensus_only():
