@@ -7,10 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from backend import plugins
 from backend.errors import BadRequest, NotFound
 from backend.nero import orbits
 from tests.fakes import noise_images
 
+plugins.load()  # so that families from outside can be held to the same promises
 LEVELS = [
     pytest.param(f"{family.key}-{level}", id=f"{family.key}-{level}")
     for family in orbits.FAMILIES.values()
