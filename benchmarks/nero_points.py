@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from backend import catalog, datasets
+from backend.clouds import CloudItems
 from backend.nero import evaluate, orbits
 from backend.point_backend import PointBackend
-from backend.protocols import F32
+from backend.protocols import F32, I64
 from benchmarks.table import Row, compare
 from models.point_transformer import LEVELS, structure
 
@@ -39,8 +40,7 @@ def nearly_free() -> Row:
     evaluation finds them itself, turns the clouds and measures; equal cells are asked once.
     """
     model, chosen = _model(), np.arange(ROUND) * 10
-    held = datasets.load("furniture")
-    clouds, tables = _ready(held.inputs(chosen))
+    clouds, tables = _ready(_clouds(chosen))
     best = min(BATCHES, key=lambda size: compare(_bare(model, clouds[:1], tables, size), _idle)[0])
     found: list[F32] = []
     answers: list[F32] = []
@@ -66,7 +66,7 @@ def nearly_free() -> Row:
 def sharing() -> Row:
     """One structure for all rotations of a cloud against one for each of them."""
     model = _model()
-    clouds = datasets.load("furniture").inputs(np.arange(OWN) * 25)
+    clouds = _clouds(np.arange(OWN) * 25)
     elements = np.arange(0, ORBIT.size, 12)
     found: list[F32] = []
     own: list[F32] = []
@@ -96,6 +96,12 @@ def _model() -> PointBackend:
     model = catalog.load_model(MODEL, "cpu")
     assert isinstance(model, PointBackend)
     return model
+
+
+def _clouds(rows: I64) -> F32:
+    held = datasets.load("furniture")
+    assert isinstance(held, CloudItems)
+    return held.inputs(rows)
 
 
 def _ready(clouds: F32) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
