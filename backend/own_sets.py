@@ -140,9 +140,6 @@ def put(task: str, files: Files, store: ArrayStore) -> str:
             sentence names the file.
         StorageFull: the disk refuses.
     """
-    offer = accepted(task)
-    if offer is None:
-        raise BadRequest(f"{tasks.find(task).title} takes no files of one's own.")
     if not 0 < len(files) <= MOST_FILES:
         raise BadRequest(f"{len(files)} files were given.", f"Allowed are 1 to {MOST_FILES}.")
     for name, data in files:
@@ -151,15 +148,28 @@ def put(task: str, files: Files, store: ArrayStore) -> str:
                 f"{name[:80]} has {len(data) / 1e6:.1f} MB.",
                 f"Allowed are {FILE_BYTES / 1e6:.0f} MB a file.",
             )
+    key, arrays = _read(task, files)
+    if not store.has(key):
+        store.put(key, arrays)
+    return PREFIX + key
+
+
+def opened(task: str, files: Files) -> OwnItems:
+    """The set that the files make up, in memory only. Raises as :func:`put`."""
+    key, arrays = _read(task, files)
+    return _items(PREFIX + key, arrays)
+
+
+def _read(task: str, files: Files) -> tuple[str, dict[str, NDArray[Any]]]:
+    offer = accepted(task)
+    if offer is None:
+        raise BadRequest(f"{tasks.find(task).title} takes no files of one's own.")
     base = datasets.load(tasks.find(task).item_set)
     arrays = offer.read(files, base)
     names = [str(name)[:80] for name in arrays.pop("names").tolist()]
     text = json.dumps({"base": base.key, "names": names}, ensure_ascii=False)
     arrays["text"] = np.frombuffer(text.encode(), np.uint8)
-    key = _named(arrays)
-    if not store.has(key):
-        store.put(key, arrays)
-    return PREFIX + key
+    return _named(arrays), arrays
 
 
 def load(key: str) -> OwnItems:
@@ -177,6 +187,10 @@ def _loaded(key: str) -> OwnItems:
     arrays = next((arrays for arrays in found if arrays is not None), None)
     if arrays is None or not {"text", "pixels"} <= arrays.keys():
         raise NotFound("These files are no longer held here.", "Open them again.")
+    return _items(key, arrays)
+
+
+def _items(key: str, arrays: Mapping[str, NDArray[Any]]) -> OwnItems:
     text: Mapping[str, Any] = json.loads(arrays["text"].astype(np.uint8).tobytes())
     base, names = datasets.load(text["base"]), tuple(text["names"])
     first = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
@@ -211,32 +225,31 @@ def _pictures(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
     return {"pixels": np.stack(pixels), "names": np.array([name for name, _ in files])}
 
 
-def _clouds(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
-    """Files of points as clouds, each with the picture that stands for it."""
-    from backend.cloud_files import own_clouds
-
-    held = own_clouds(files, tuple(base.classes))
-    rows = range(len(held))
-    return {
-        "pixels": held.images(rows),
-        "inputs": held.inputs(rows),
-        "names": np.array(held.names),
-    }
-
-
 def _pairs(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
-    """Frames of particles, paired in the order of their names."""
     from backend.particle_pairs import read_own
 
     return read_own(files, base)
 
 
+def _clouds(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
+    from backend.cloud_files import own_clouds
+
+    found = own_clouds(files, tuple(base.classes))
+    rows = np.arange(len(found))
+    return {
+        "pixels": found.images(rows),
+        "inputs": found.inputs(rows),
+        "names": np.array(found.names),
+    }
+
+
+PICTURES: Final = ".png,.jpg,.jpeg,.webp,.bmp"
+CLOUDS: Final = ".xyz,.csv,.npy,.ply,.obj"
 READERS: Final[dict[str, Offer]] = {
-    "image": Offer("pictures (PNG, JPEG, WebP, BMP)", ".png,.jpg,.jpeg,.webp,.bmp", _pictures),
-    "frames": Offer(
-        "two frames a pair, in the order of their names (PNG, JPEG, WebP, BMP)",
-        ".png,.jpg,.jpeg,.webp,.bmp",
-        _pairs,
+    "image": Offer("pictures (PNG, JPEG, WebP, BMP)", PICTURES, _pictures),
+    "scene": Offer("photographs (PNG, JPEG, WebP, BMP)", PICTURES, _pictures),
+    "frames": Offer("two frames of a pair, or several pairs in order", PICTURES, _pairs),
+    "points": Offer(
+        "clouds of points (xyz, csv, npy, ply, obj)", ".xyz,.csv,.npy,.ply,.obj", _clouds
     ),
-    "points": Offer("clouds (npy, xyz, csv, ply, obj)", ".npy,.xyz,.csv,.ply,.obj", _clouds),
 }

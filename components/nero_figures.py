@@ -29,7 +29,7 @@ def empty(
     view = f"{items.key} {orbit.key}"
     few = items.classes if len(items.classes) <= FEW_CLASSES else ()
     # Resampling alone is drawn where curves leave room for it: on circles and lines.
-    extra = {"view": view, "with_control": with_control}
+    extra: dict[str, Any] = {"view": view, "with_control": with_control}
     made = {
         "aggregate": orbit_layouts.aggregate(orbit, curves, metric, **extra),
         "individual": orbit_layouts.individual(orbit, curves, metric, **extra),
