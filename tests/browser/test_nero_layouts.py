@@ -39,7 +39,7 @@ PLACE = """([name, element, model]) => {
     const [x, y] = orbit.layout === "discs"
         ? [cx + p[2] / rim * Math.cos(turn), cy + p[2] / rim * Math.sin(turn)]
         : orbit.layout === "squares" ? [p[0] + 0.5, p[1] + 0.5]
-        : orbit.layout === "line" ? [p[0], 0.4] : p;
+        : orbit.layout === "line" ? [p[0], plots[name].models[0].values[element]] : p;
     return [box.left + xa._offset + xa.d2p(x), box.top + ya._offset + ya.d2p(y)];
 }"""
 OUTLINE = """(name) => plots[name].gd.querySelector(".nero-cells-mark").getAttribute("d")"""
@@ -327,8 +327,6 @@ def test_the_pointer_is_told_element_value_and_model(page: Page, address: str, n
     plot = PLOTS[name]()
     element = 4 * 13 + 7 if name == "discs2" else plot.orbit.identity_index + 3
     x, y = page.evaluate(PLACE, [name, element, 0])
-    if name == "line":
-        y += (0.4 - plot.values[0][element]) * page.evaluate("plots.line.gd._fullLayout.yaxis._m")
     page.mouse.move(x, y - 1)
     page.mouse.move(x, y)
     said = page.locator(f"#{name} .hoverlayer .hovertext").first
