@@ -133,7 +133,7 @@ window.loupe = window.loupe || {};
             const turned = turn ? `${turn > 0 ? "+" : "−"}${Math.abs(turn)}° · ` : "0° · ";
             const label = `${name(row)}, ${isRound ? `turned by ${turn} degrees, ` : ""}distance ${distance.toFixed(3)}`;
             return el("button", {type: "button", "aria-label": label, title: label, onclick: () => choose(row)},
-                picture(row), el("span", {}, className(current().labels[row])),
+                picture(row), el("span", {}, current().labels[row] < 0 ? `#${current().ids[row]}` : className(current().labels[row])),
                 el("span", {}, `${isRound ? turned : ""}${distance.toFixed(3)}`));
         }));
     }

@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import numpy as np
 import orjson
 from flask import Blueprint, Flask, Response, request
 from numpy.typing import NDArray
 
-from backend import datasets
+from backend import datasets, own_sets
 from backend.errors import BadRequest, NotFound
 from backend.items import ItemSet
 from backend.media import encoded
@@ -94,6 +95,20 @@ def moved() -> Response:
     answer.set_etag(tag)
     answer.headers["Cache-Control"] = "private, max-age=86400"
     answer.make_conditional(request)
+    return answer
+
+
+@blueprint.post("/open")
+def open_own() -> Response:
+    """Files of the user's own as a set: ``{"set", "url"}`` of the page that shows it."""
+    task = request.args.get("task", "")
+    files = [(file.filename or "file", file.read()) for file in request.files.getlist("files")]
+    key = own_sets.put(task, files, services().store)
+    answer = Response(
+        orjson.dumps({"set": key, "url": f"/nero?task={quote(task)}&set={key}"}),
+        mimetype="application/json",
+    )
+    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
