@@ -10,7 +10,7 @@ import hashlib
 import io
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -91,6 +91,24 @@ class SceneItems:
             "source": np.full(len(self), self.source),
         }
         return MappingProxyType(own | dict(self.extra))
+
+    def chosen(self, rows: Sequence[int] | I64) -> SceneItems:
+        """Some of the scenes as a set of their own, under the same ids and names.
+
+        Raises:
+            BadItems: there is no such row.
+        """
+        index = self._checked(rows)
+        return replace(
+            self,
+            pixels=self.pixels[index],
+            boxes=self.boxes[index],
+            labels=self.labels[index],
+            ids=self.ids[index],
+            names=tuple(self.names[row] for row in index),
+            extra={name: column[index] for name, column in self.extra.items()},
+            fingerprint="",
+        )
 
     def image(self, row: int) -> U8:
         """One scene ``(h, w, 3)``.

@@ -66,13 +66,14 @@ def largest_differences(module: CropCenterNet, graph: Graph) -> dict[str, float]
 
 @torch.inference_mode()
 def seconds_per_crop(module: CropCenterNet) -> float:
-    """The best of five forward passes of one crop on one thread of this machine."""
+    """Processor time of one crop on one thread of this machine, the best of five."""
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     crop = torch.rand(1, 3, 128, 128)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         module.decode(module(crop), 0.1)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 

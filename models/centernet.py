@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.class_names import COCO
+from models.detector import highest_nearby, surest
 
 CROP_PX: Final = 128
 INPUT_PX: Final = 512
@@ -236,15 +237,9 @@ def decode(raw: Tensor, min_score: float, boxes: int = 10) -> Tensor:
     """
     classes, width = raw.shape[1] - 4, raw.shape[3]
     heat = raw[:, :classes].float().sigmoid()
-    is_peak = heat == functional.max_pool2d(heat, 3, 1, 1)
+    is_peak = heat == highest_nearby(heat)
     flat = (heat * is_peak).permute(0, 2, 3, 1).flatten(1)
-    # Enough for ties among the last; a stable sort of all 1.3 million values would take longer
-    # than the network.
-    scores, order = flat.topk(min(4 * boxes, flat.shape[1]), dim=1)
-    by_place = order.argsort(dim=1)
-    scores, order = scores.gather(1, by_place), order.gather(1, by_place)
-    by_score = scores.argsort(dim=1, descending=True, stable=True)[:, :boxes]
-    scores, order = scores.gather(1, by_score), order.gather(1, by_score)
+    scores, order = surest(flat, boxes)
     cell, kind = order // classes, order % classes
     sides = raw[:, classes:].float().flatten(2)
     sides = sides.gather(2, cell[:, None].expand(-1, 4, -1)).transpose(1, 2)

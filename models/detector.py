@@ -50,14 +50,15 @@ class CropDetector(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(Conv(3, 16, 2), Conv(16, 32, 2))
-        self.fine = Conv(32, 64, 2)
-        self.coarse = nn.Sequential(
-            Conv(66, 96, 2), Conv(96, 96, adds=True), Conv(96, 96, adds=True)
-        )
-        self.down = nn.Conv2d(96, 64, 1)
-        self.join = Conv(64, 64)
-        self.head = nn.Conv2d(64, classes + 4, 1)
+        self.stem = nn.Sequential(Conv(3, 16, 2), Conv(16, 16, 2))
+        self.fine = Conv(16, 32, 2)
+        self.coarse = nn.Sequential(Conv(34, 64, 2), Conv(64, 64, adds=True))
+        self.deep = nn.Sequential(Conv(64, 96, 2), Conv(96, 96, adds=True))
+        self.lift = nn.Conv2d(96, 64, 1)
+        self.mix = Conv(64, 64)
+        self.down = nn.Conv2d(64, 32, 1)
+        self.join = Conv(32, 32)
+        self.head = nn.Conv2d(32, classes + 4, 1)
         # Objects are rare among 256 cells: start from a probability of 1 % (Lin et al. 2017).
         nn.init.constant_(cast(Tensor, self.head.bias)[:classes], -4.6)
         line = torch.linspace(-1, 1, CELLS)
@@ -69,9 +70,14 @@ class CropDetector(nn.Module):
         fine = self.fine(self.stem(crops * 2 - 1))
         # An addition rather than expand(), so that the graph can be traced for any batch.
         place = torch.zeros_like(fine[:, :2]) + self.place
-        coarse = self.down(self.coarse(torch.cat([fine, place], 1)))
-        raised = functional.interpolate(coarse, scale_factor=2.0, mode="nearest")
-        return cast(Tensor, self.head(self.join(fine + raised)))
+        coarse = self.coarse(torch.cat([fine, place], 1))
+        coarse = self.mix(coarse + raised(self.lift(self.deep(coarse))))
+        return cast(Tensor, self.head(self.join(fine + raised(self.down(coarse)))))
+
+
+def raised(x: Tensor) -> Tensor:
+    """(n, c, h, w) to (n, c, 2 h, 2 w): every cell four times."""
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def cell_centres(device: torch.device | str = "cpu") -> Tensor:
@@ -96,6 +102,32 @@ def boxes_of(raw: Tensor) -> Tensor:
     return torch.cat([centres - sides[:, :2], centres + sides[:, 2:]], 1)
 
 
+def highest_nearby(heat: Tensor) -> Tensor:
+    """The largest value in the 3 x 3 cells around each, (n, c, h, w).
+
+    What a maximum pool gives, in a fraction of its time.
+    """
+    for dim in (2, 3):
+        size = heat.shape[dim]
+        padded = functional.pad(heat, [1, 1] if dim == 3 else [0, 0, 1, 1], value=-1.0)
+        sides = torch.maximum(padded.narrow(dim, 0, size), padded.narrow(dim, 2, size))
+        heat = torch.maximum(sides, heat)
+    return heat
+
+
+def surest(flat: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` largest of values (n, m) and their places, of equal ones the first first.
+
+    Looks at four times as many before sorting them: a stable sort of all takes longer than the
+    network. More than that many equal values among the largest are in any order.
+    """
+    values, places = flat.topk(min(4 * count, flat.shape[1]), dim=1)
+    by_place = places.argsort(dim=1)
+    values, places = values.gather(1, by_place), places.gather(1, by_place)
+    by_value = values.argsort(dim=1, descending=True, stable=True)[:, :count]
+    return values.gather(1, by_value), places.gather(1, by_value)
+
+
 def decode(raw: Tensor, min_score: float, boxes: int = BOXES) -> Tensor:
     """The strongest boxes of each crop, (n, boxes, 6): x0, y0, x1, y1 in px, score, class.
 
@@ -106,11 +138,9 @@ def decode(raw: Tensor, min_score: float, boxes: int = BOXES) -> Tensor:
     """
     n, classes = len(raw), raw.shape[1] - 4
     heat = raw[:, :classes].float().sigmoid()
-    is_peak = heat == functional.max_pool2d(heat, 3, 1, 1)
+    is_peak = heat == highest_nearby(heat)
     flat = (heat * is_peak).reshape(n, -1)
-    # A stable sort, so that equal scores keep their order.
-    scores, order = flat.sort(dim=1, descending=True, stable=True)
-    scores, order = scores[:, :boxes], order[:, :boxes]
+    scores, order = surest(flat, boxes)
     sides = boxes_of(raw.float()).reshape(n, 4, -1).clamp(0, CROP_PX)
     where = (order % (CELLS * CELLS))[:, None].expand(-1, 4, -1)
     found = sides.gather(2, where).transpose(1, 2)
