@@ -209,9 +209,7 @@ def checked_classes(classes: Collection[str] | None, known: tuple[str, ...]) -> 
     return {known.index(name) for name in classes} if classes else set(range(len(known)))
 
 
-def read_labels(
-    labels: Path, picture: Path, names: dict[int, str]
-) -> NDArray[np.float64] | None:
+def read_labels(labels: Path, picture: Path, names: dict[int, str]) -> NDArray[np.float64] | None:
     """The boxes of a picture, ``(n, 5)`` x0, y0, x1, y1 as fractions of it, and class.
 
     None where there is no label file, which in this layout means that nobody annotated anything.
@@ -264,9 +262,7 @@ def scenes_of(
     return [cut_scene(picture, truth, i, f"{path.stem} {known[int(truth[i, 4])]}") for i in keys]
 
 
-def cut_scene(
-    picture: Image.Image, truth: NDArray[np.float64], key: int, name: str
-) -> Cut | str:
+def cut_scene(picture: Image.Image, truth: NDArray[np.float64], key: int, name: str) -> Cut | str:
     """The scene around one object at the first scale at which it passes the filters."""
     why = "border"
     for scale in SCALES:
@@ -292,7 +288,7 @@ def cut_scene(
 def nearest(rows: NDArray[np.float64], key: int) -> F32:
     """The key object first, then those nearest to it that reach into the scene, NaN below."""
     clipped = np.clip(rows[:, :4], 0, SCENE_PX)
-    is_in = ((clipped[:, 2:] - clipped[:, :2]) > 1).all(axis=1)
+    is_in = np.all(clipped[:, 2:] - clipped[:, :2] > 1, axis=1)
     middle = (rows[:, :2] + rows[:, 2:4]) / 2
     distance = np.hypot(*(middle - middle[key]).T)
     distance[key] = -1
