@@ -93,9 +93,11 @@ class Batches:
 
     def __init__(self, level: int, seed: int) -> None:
         cache = DATA / "cache"
-        self.scenes = np.load(cache / "scenes_train_images.npy", mmap_mode="r")
-        self.boxes = torch.from_numpy(np.load(cache / "scenes_train_boxes.npy"))
-        self.labels = torch.from_numpy(np.load(cache / "scenes_train_labels.npy"))
+        self.scenes = np.load(cache / "scenes_train_images.npy", mmap_mode="r", allow_pickle=False)
+        self.boxes = torch.from_numpy(np.load(cache / "scenes_train_boxes.npy", allow_pickle=False))
+        self.labels = torch.from_numpy(
+            np.load(cache / "scenes_train_labels.npy", allow_pickle=False)
+        )
         self.level = level
         self.draws = torch.Generator().manual_seed(seed)
         self.shifts = torch.Generator().manual_seed(seed + 1000)
