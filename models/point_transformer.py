@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-LEVELS: Final = (512, 128, 32)  # points left after each step down
-NEIGHBOURS: Final = 12
+LEVELS: Final = (512, 64, 16)  # points left after each step down
+NEIGHBOURS: Final = 16
 WIDTHS: Final = (16, 48, 96)  # features of a point on each level
-REACH: Final = (0.15, 0.3, 0.6)  # about how far the neighbours are on each level, in radii
+REACH: Final = (0.12, 0.33, 0.7)  # about how far the neighbours are on each level, in radii
 LEAST_POINTS: Final = 256
 
 
@@ -28,10 +28,10 @@ class Structure:
     """What of a cloud does not change when it turns.
 
     Attributes:
-        kept: (512,) int64, rows of the cloud, farthest first; the first 128 and 32 of them are the
+        kept: (512,) int64, rows of the cloud, farthest first; the first 64 and 16 of them are the
             points of the lower levels.
-        neighbours: for the points of the second level the 12 nearest of the first (128, 12) and of
-            their own level (128, 12), for those of the third level of their own (32, 12); int64,
+        neighbours: for the points of the second level the 16 nearest of the first (64, 16) and of
+            their own level (64, 16), for those of the third level of their own (16, 16); int64,
             nearest first, and each point is its own first neighbour.
     """
 
@@ -70,7 +70,7 @@ def _squares(cloud: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[
 
 
 def nearest(cloud: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """The NEIGHBOURS nearest points ``(count, 12)`` of the first points of a cloud ``(3, n)``.
+    """The NEIGHBOURS nearest points ``(count, 16)`` of the first points of a cloud ``(3, n)``.
 
     The nearest comes first, which is the point itself; equal distances are decided by the order of
     the points.
@@ -110,8 +110,8 @@ class VectorAttention(nn.Module):
 
         Args:
             features: (b, n, w).
-            between: (b, n, 12, 3), from each neighbour to the point.
-            pick: (b * n * 12,) rows of the neighbours among all points of the batch.
+            between: (b, n, 16, 3), from each neighbour to the point.
+            pick: (b * n * 16,) rows of the neighbours among all points of the batch.
         """
         k, width = between.shape[2], features.shape[2]
         query, key, value = self.enter(features).split(width, dim=2)
@@ -139,8 +139,8 @@ class StepDown(nn.Module):
         """Features (b, m, after) of the points kept, from those (b, n, before) of all.
 
         Args:
-            between: (b, m, 12, 3), from each neighbour to the point kept.
-            pick: (b * m * 12,) rows of the neighbours among all points of the batch.
+            between: (b, m, 16, 3), from each neighbour to the point kept.
+            pick: (b * m * 16,) rows of the neighbours among all points of the batch.
         """
         around = _rows(self.enter(features), pick, between.shape[2])
         return cast(Tensor, self.mix(around + self.place(between)).amax(dim=2))
@@ -153,7 +153,7 @@ def _rows(features: Tensor, pick: Tensor, k: int) -> Tensor:
 
 
 class PointTransformer(nn.Module):
-    """Three levels of 512, 128 and 32 points, vector attention on the lower two, then one vector.
+    """Three levels of 512, 64 and 16 points, vector attention on the lower two, then one vector.
 
     Maps clouds (b, n, 3) to logits (b, k). The order of the points does not matter.
     """
@@ -202,8 +202,8 @@ class PointTransformer(nn.Module):
 
 
 def _geometry(cloud: Tensor, neighbours: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-    """From the neighbours to the points (b, m, 12, 3) in units of ``reach``, and rows of the
-    neighbours (b * m * 12,).
+    """From the neighbours to the points (b, m, 16, 3) in units of ``reach``, and rows of the
+    neighbours (b * m * 16,).
     """
     b, n, _ = cloud.shape
     _, m, k = neighbours.shape

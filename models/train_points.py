@@ -74,7 +74,7 @@ class Prepared:
 
     Attributes:
         clouds: (n, 512, 3) float32, in the order of ``Structure.kept``.
-        neighbours: for each table of a ``Structure`` its rows of all clouds, (n, m, 12).
+        neighbours: for each table of a ``Structure`` its rows of all clouds, (n, m, 16).
     """
 
     clouds: Tensor
