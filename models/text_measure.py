@@ -7,6 +7,7 @@ on.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def main() -> None:
     card = measure(parser.parse_args().key)
     path: Path = CARDS / f"{card.key}.toml"
     path.write_text(dump_card(card), encoding="utf-8")
-    print(path.name, dict(card.metrics))
+    sys.stdout.write(f"{path.name}: {dict(card.metrics)}\n")
 
 
 if __name__ == "__main__":
