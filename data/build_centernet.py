@@ -91,7 +91,7 @@ def main() -> None:
     module = converted(lambda name: bias_of(graph, name))
     apart = largest_differences(module, graph)
     metrics = {f"largest_{name}_difference_from_graph": value for name, value in apart.items()}
-    metrics["seconds_per_crop_on_one_cpu_thread"] = round(seconds_per_crop(module), 3)
+    metrics["seconds_per_input"] = round(seconds_per_crop(module), 3)
     metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
     copy_licence(folder)
     sys.stdout.write(f"{store(module, metrics, PACKAGE[1]).key} {metrics}\n")
