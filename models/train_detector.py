@@ -7,7 +7,8 @@ models.train_detector --cards`` then writes the cards from all runs that were ma
 At a jitter of L % a training crop shows its object shifted by up to 0.64 L px in both directions,
 uniformly; at 0 % it is always in the middle. All levels get the same budget: the same scenes in the
 same order, mirrored and coloured alike, the same steps, optimiser and schedule, and at one seed the
-same first weights. The evaluation scenes are read once, after the last step.
+same first weights. The evaluation scenes are read once, after the last step; how training crops are
+varied was chosen on cut-outs and backgrounds of the training side that were held out for it.
 """
 
 from __future__ import annotations
@@ -184,7 +185,7 @@ def train(
 ) -> None:
     """Runs exactly ``steps`` steps of AdamW under a one-cycle schedule; ends in eval mode.
 
-    The network runs in bfloat16 (weights, losses and steps do not): 1.7 times as fast on a CPU.
+    The network runs in bfloat16 (weights, losses and steps do not), which a CPU does faster.
     """
     optimiser = torch.optim.AdamW(module.parameters(), lr=MAX_LR, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, MAX_LR, total_steps=steps)
