@@ -113,5 +113,6 @@ def _loaded(key: str, device: str) -> ModelBackend:
         return TorchBackend(load_module(found), found, device)
     except WeightsMismatch as error:
         raise WeightsRefused(
-            str(error), "Restore the file from the repository, or train it again."
+            str(error),
+            "Restore the file from the repository, install requirements.txt again, or train it.",
         ) from error
