@@ -35,7 +35,7 @@ from models.point_transformer import PointTransformer, Structure, fused, structu
 TRAIN: Final = MODELS.parent / "data" / "points" / "train.npz"
 EVALUATION: Final = MODELS.parent / "data" / "points" / "evaluation.npz"
 BATCH: Final = 32
-STEPS: Final = 500
+STEPS: Final = 900
 MAX_LR: Final = 3e-3
 WEIGHT_DECAY: Final = 5e-2
 SMOOTHING: Final = 0.1

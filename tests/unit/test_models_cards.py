@@ -145,7 +145,8 @@ def test_bundled_cards_and_weights_belong_together() -> None:
     cards = load_cards()
     assert list(cards) == [
         "digits-p4", "digits-plain", "digits-rotated", "fashion-plain", "fashion-rotated",
-        "imagenet-lite0", "piv-correlation", "piv-farneback", "piv-net",
+        "imagenet-lite0", "piv-correlation", "piv-farneback", "piv-net", "points-plain",
+        "points-rotated",
     ]  # fmt: skip
     for card in cards.values():
         verify_weights(card)

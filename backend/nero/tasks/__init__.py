@@ -11,6 +11,7 @@ from backend.nero.tasks.base import BaseTask, Consensus, Kind, Metric, Predictor
 from backend.nero.tasks.classification import Classification
 from backend.nero.tasks.detection import Detection
 from backend.nero.tasks.piv import ParticleMotion
+from backend.nero.tasks.points import Points
 from backend.nero.tasks.texts import Texts
 
 TASKS: Final[dict[str, Task]] = {
@@ -23,6 +24,7 @@ TASKS: Final[dict[str, Task]] = {
         Classification("photos", "Photographs", "photos", ("imagenet-lite0",)),
         Detection("detection", "Object detection", "scenes", ("detector-j0", "detector-j100")),
         ParticleMotion("piv", "Particle motion", "piv", ("piv-net", "piv-farneback")),
+        Points("points", "Points in space", "furniture", ("points-plain", "points-rotated")),
         Texts(
             "texts",
             "Texts",
