@@ -9,7 +9,7 @@ score is -inf, which says that the crop was not answered.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -31,6 +31,7 @@ MIN_SCORE: Final = 0.1
 """Boxes of less confidence are not answers; they would only fill up the ten."""
 CPU_BATCH: Final = 8  # crops in one pass, few enough that what they need stays in the cache
 GPU_BATCH: Final = 512
+READ_VALUES: Final = 1 << 19  # outputs of the network, 2 MB, that are read in one go
 Decode = Callable[[Tensor], Tensor]
 
 
@@ -83,7 +84,7 @@ class TorchDetector:
         check_crops(batch, self.card.key)
         crops = torch.from_numpy(np.ascontiguousarray(batch))
         pieces = torch.split(crops, self.preferred_batch)
-        return self._joined([self._answered(piece.to(self.device)) for piece in pieces])
+        return self._answers(piece.to(self.device) for piece in pieces)
 
     def predict_windows(self, scene: U8 | F32, corners: I64) -> F32:
         """Boxes ``(m, 10, 6)`` of the crops of a scene at ``(m, 2)`` corners, row and column.
@@ -103,35 +104,48 @@ class TorchDetector:
         is_bytes = held.dtype == torch.uint8
         # Channels last, once for the scene: crops are then whole rows to copy.
         whole = held.permute(1, 2, 0).contiguous().float() / (255.0 if is_bytes else 1.0)
-        found = []
-        for start in range(0, len(corners), self.preferred_batch):
-            some = corners[start : start + self.preferred_batch].tolist()
-            views = [whole[top : top + CROP_PX, left : left + CROP_PX] for top, left in some]
-            found.append(self._answered(torch.stack(views).permute(0, 3, 1, 2)))
-        return self._joined(found)
+        starts = range(0, len(corners), self.preferred_batch)
+        groups = (corners[start : start + self.preferred_batch].tolist() for start in starts)
+        return self._answers(
+            torch.stack(
+                [whole[top : top + CROP_PX, left : left + CROP_PX] for top, left in group]
+            ).permute(0, 3, 1, 2)
+            for group in groups
+        )
 
-    def _answered(self, crops: Tensor) -> F32:
+    def _answers(self, pieces: Iterable[Tensor]) -> F32:
+        """Boxes of crops that come in batches; the network's outputs are read many at a time."""
+        found, waiting, held = [], [], 0
         try:
             with torch.inference_mode():
-                raw = self._network(crops.to(memory_format=self._layout))
-                boxes = self._decode(raw)
-                # Weights or pixels that are not finite must not read as "nothing there".
-                boxes[~torch.isfinite(raw.flatten(1).sum(1)), 0, 4] = BROKEN
+                for crops in pieces:
+                    waiting.append(self._network(crops.to(memory_format=self._layout)))
+                    held += waiting[-1].numel()
+                    self._count(len(crops))
+                    if held > READ_VALUES:
+                        found.append(self._read(torch.cat(waiting)))
+                        waiting, held = [], 0
+                if waiting:
+                    found.append(self._read(torch.cat(waiting)))
         except RuntimeError as error:  # torch.OutOfMemoryError is one too
             if not is_out_of_memory(error):
                 raise
             raise DeviceFull(
-                f"{len(crops)} crops do not fit into the memory of {self.device}.",
+                f"{self.preferred_batch} crops do not fit into the memory of {self.device}.",
                 "Free memory on the device, or run with LOUPE_DEVICE=cpu.",
             ) from error
-        with self._lock:
-            self.calls.batches += 1
-            self.calls.images += len(crops)
+        return np.concatenate(found) if found else np.empty((0, BOXES, 6), np.float32)
+
+    def _read(self, raw: Tensor) -> F32:
+        boxes = self._decode(raw)
+        # Weights or pixels that are not finite must not read as "nothing there".
+        boxes[~torch.isfinite(raw.flatten(1).sum(1)), 0, 4] = BROKEN
         return cast(F32, boxes.float().cpu().numpy())
 
-    @staticmethod
-    def _joined(pieces: list[F32]) -> F32:
-        return np.concatenate(pieces) if pieces else np.empty((0, BOXES, 6), np.float32)
+    def _count(self, crops: int) -> None:
+        with self._lock:
+            self.calls.batches += 1
+            self.calls.images += crops
 
 
 def build(card: ModelCard, device: str) -> TorchDetector:
@@ -143,8 +157,10 @@ def build(card: ModelCard, device: str) -> TorchDetector:
     module = load_module(card)
     if isinstance(module, CropCenterNet):
         large = module
+        # Sixteen times the pixels, so that much fewer crops fit at once.
+        batch = 1 if device == "cpu" else GPU_BATCH // 16
         return TorchDetector(
-            module, lambda raw: large.decode(raw, MIN_SCORE, BOXES), card, device, batch=1
+            module, lambda raw: large.decode(raw, MIN_SCORE, BOXES), card, device, batch=batch
         )
     return TorchDetector(module, lambda raw: decode(raw, MIN_SCORE, BOXES), card, device)
 
