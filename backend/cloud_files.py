@@ -97,7 +97,7 @@ def _prepared(clouds: NDArray[np.floating]) -> F32:
     count = clouds.shape[1]
     rng = np.random.default_rng(SEED)
     rows = rng.permutation(count)[:POINTS] if count > POINTS else np.arange(POINTS) % count
-    return normalised(clouds[:, rows])
+    return normalised(clouds)[:, rows]
 
 
 def _npy(data: bytes) -> NDArray[np.floating]:

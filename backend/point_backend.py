@@ -22,7 +22,7 @@ from models.cards import ModelCard
 from models.load import load_module
 from models.point_transformer import LEVELS, PointTransformer, fused, structure
 
-CPU_BATCH: Final = 4  # clouds in one pass: what they need stays in the cache
+CPU_BATCH: Final = 8  # clouds in one pass: what they need stays in the cache
 GPU_BATCH: Final = 512
 
 
