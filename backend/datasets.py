@@ -107,7 +107,7 @@ _BUNDLED = (
         (256, 256, 3),
         "scenes/eval.npz",
         "Composed: cut-outs of Tux Paint's stamps pasted on photographs from Debian's "
-        "lomiri-wallpapers-16.04, scikit-image and scikit-learn, 12 scenes of each of five classes. "
+        "lomiri-wallpapers-16.04, scikit-image and scikit-learn, 12 of each of five classes. "
         "No bundled detector was trained on these cut-outs or photographs.",
         "GPL-2.0-or-later (cut-outs), CC-BY-4.0, CC-BY-2.0 and CC0-1.0 (photographs)",
     ),

@@ -20,7 +20,6 @@ LEVELS: Final = (512, 64, 16)  # points left after each step down
 NEIGHBOURS: Final = 16
 WIDTHS: Final = (16, 48, 96)  # features of a point on each level
 REACH: Final = (0.12, 0.33, 0.7)  # about how far the neighbours are on each level, in radii
-LEAST_POINTS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)

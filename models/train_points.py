@@ -53,7 +53,7 @@ LIMITS: Final = {
 }
 COMMON_LIMITS: Final = (
     "Learned ten classes from 231 models, most of them furniture, and has no answer for none of "
-    "these. Reads 512 of the points; the scale of a cloud is not used."
+    "these. Reads 512 of the points, and expects clouds within the unit ball with z up."
 )
 TITLES: Final = {"plain": "plain", "rotated": "rotation-augmented"}
 DATA: Final = (

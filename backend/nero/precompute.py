@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.jobs import JobRequest
@@ -74,6 +76,15 @@ def opening_orbit(task: str, model: str) -> str:
     return next(orbit.key for orbit in few if orbit.size <= FEW)
 
 
+def compress(path: Path) -> None:
+    """Packs a result for the repository: values that were rounded shrink to a third or less."""
+    with np.load(path, allow_pickle=False) as held:
+        arrays = dict(held)
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, allow_pickle=False, **arrays)
+    part.replace(path)
+
+
 def main(folder: Path = RESULTS) -> None:
     """Computes what is missing, one result at a time, and removes what no longer belongs."""
     devices.let_threads_sleep()
@@ -86,6 +97,7 @@ def main(folder: Path = RESULTS) -> None:
             run = {"nero.orbit": work.orbit, "nero.projection": work.projection}[job.work]
             arrays: Arrays = run(job.params, ticket)
             store.put(job.key, arrays)
+            compress(store.path(job.key))
     names = {job.key for job in wanted}
     for path in folder.glob("*.npz"):
         if path.stem not in names:
