@@ -4,6 +4,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const current = () => loupe.orbit.current;
+    const TIP = "Drag the green mark, or use the arrow keys";
     const DASHES = [[], [8, 4], [2.5, 2.5], [8, 3, 2, 3], [12, 4], [12, 3, 2, 3]];
 
     /** Honesty line: n shown of N, what is special here, models and data with fingerprints. What is
@@ -19,10 +20,10 @@ window.loupe = window.loupe || {};
         loupe.nero.setProps(id, {children: parts.join(" · ")});
     }
 
-    /** What outputs are compared with, where that can be either. */
-    function compared() {
+    /** What outputs are compared with, where that can be either; only the individual plot has both. */
+    function compared(hasBoth) {
         if (!current().spec.has_consensus) return "";
-        return {truth: "by truth", consensus: "by consensus", both: "by truth and consensus"}[current().side];
+        return hasBoth && current().side === "both" ? "by truth and consensus" : `by ${loupe.orbit.by()}`;
     }
 
     const elements = () => (current().spec.orbit.is_turned_here ? "angles" : "elements");
@@ -37,12 +38,13 @@ window.loupe = window.loupe || {};
         const host = document.getElementById("nero-tip"), {models, side} = current();
         const told = side === "truth" ? [] : models.map((model) => {
             const each = loupe.neroGroups.correlations(model, rows), mine = loupe.neroGroups.correlations(model, [row]);
-            if (!each) return null;
-            return `${model.title}: r = ${fixed(mine[0])} here, median ${fixed(loupe.neroGroups.median(each))} of ${rows.length}`;
+            const say = (r) => (Number.isFinite(r) ? (Math.abs(r) < 0.005 ? 0 : r).toFixed(2) : "–"); // a flat plot has none
+            return each && `${say(mine[0])} (median ${say(loupe.neroGroups.median(each))}) ${model.title}`;
         }).filter(Boolean);
-        const text = told.length ? `Truth and consensus go together. ${told.join("; ")}.`
-            : "Drag the green mark, or use the arrow keys";
-        if (host && host.textContent !== text) host.textContent = text;
+        const text = told.length ? `r of truth and consensus: ${told.join("; ")}` : TIP;
+        if (!host || host.textContent === text) return;
+        host.textContent = text;
+        host.title = told.length ? `Pearson's r of this item's two plots; the median is that of ${rows.length} items.` : "";
     }
 
     /** A line as it is drawn: `dash` in px, on and off by turns. No SVG, which exports would take

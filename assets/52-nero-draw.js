@@ -26,6 +26,9 @@ window.loupe = window.loupe || {};
         return loupe.layouts.range(metric, arrays.filter(Boolean));
     }
 
+    /** A metric under its short name: plots have no room for what it means in full. */
+    const short = (metric) => ({...metric, title: metric.label});
+
     const identityOf = ({key, title, colour}) => ({key, title, colour});
 
     /** Aggregate plot: subset curves, the selection's curves beside them, the control orbit. */
@@ -35,7 +38,7 @@ window.loupe = window.loupe || {};
             selection: selectedRows.length ? mean(model, selectedRows) : undefined,
             control: model.undone ? mean(model.undone, rows) : undefined}));
         const range = rangeOf(shown, filled.map(({values}) => values));
-        return module().fillAggregate(base("aggregate"), spec.orbit, filled, {range, metric: shown, averaged});
+        return module().fillAggregate(base("aggregate"), spec.orbit, filled, {range, metric: short(shown), averaged});
     }
 
     /** Individual plot: the item's values, a band of mean ± 1 sd over the rows given. `payload` is what
@@ -48,13 +51,13 @@ window.loupe = window.loupe || {};
         let filled = models.map((model, i) => ({...one(model, i, by), ...band(model, metric, by, bandRows, spec),
             control: model.undone ? loupe.orbit.slice(loupe.orbit.valuesOf(model.undone, metric, by), row) : undefined}));
         if (isBeside()) {
-            filled = models.flatMap((model, i) => [{...one(model, i, "truth"), title: `${model.title} · truth`},
-                {...one(model, i, "consensus"), key: model.key + BESIDE, title: `${model.title} · consensus`}]);
+            filled = models.flatMap((model, i) => [{...one(model, i, "truth"), title: `Truth: ${model.title}`},
+                {...one(model, i, "consensus"), key: model.key + BESIDE, title: `Consensus: ${model.title}`}]);
         }
         const range = rangeOf(metric, filled.map(({values, maps}) => (maps ? maps.data : values)));
         loupe.nero.now.range = range;
         return module().fillIndividual(base(isBeside() ? "beside" : "individual"), spec.orbit, filled,
-            {range, metric, averaged, marked: "no answer"});
+            {range, metric: short(metric), averaged, marked: "no answer"});
     }
 
     /** Mean ± 1 sd, kept within the metric's own range. */
@@ -129,7 +132,7 @@ window.loupe = window.loupe || {};
             const {names, values} = loupe.neroGroups.byClass(model, rows);
             Object.assign(trace, {x: values, y: names});
         }
-        figure.layout.xaxis.title.text = `mean over the orbit: ${metric.title}${metric.unit ? ` (${metric.unit})` : ""}`;
+        figure.layout.xaxis.title.text = `mean over the orbit: ${metric.label}${metric.unit ? ` (${metric.unit})` : ""}`;
         if (metric.high !== null) figure.layout.xaxis.range = [metric.low - 0.02, metric.high + 0.02];
         return figure;
     }

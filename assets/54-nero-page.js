@@ -182,7 +182,8 @@ window.loupe = window.loupe || {};
         if (Number.isFinite(trust)) extra.push(`trustworthiness ${trust.toFixed(2)}`);
         honest("projection", rows.length, [...extra, words().compared()], rows, metric);
         now.order = loupe.orbit.ordered(model, rows, colour);
-        const short = metric.label[1] === metric.label[1].toLowerCase() ? metric.label.toLowerCase() : metric.label;
+        const isWord = metric.label.slice(1, 2) === metric.label.slice(1, 2).toLowerCase();
+        const short = isWord ? metric.label.toLowerCase() : metric.label; // but IOU stays IOU
         const title = colour === "mean" ? `mean ${short}` : `variance of ${short}`;
         const values = loupe.orbit.colouring(model, rows, colour);
         words().describeMap(name, values, title);
@@ -217,7 +218,7 @@ window.loupe = window.loupe || {};
         const band = now.selected.length > 1 ? now.selected : rows;
         now.row = row;
         mark();
-        honest("individual", 1, [loupe.sprites.name(row), words().compared(),
+        honest("individual", 1, [loupe.sprites.name(row), words().compared(true),
             band.length > 1 && words().hasBand() && `band over ${band.length}`], [row], loupe.orbit.single());
         words().tip(row, rows);
         words().bandKey(band.length, band === now.selected);

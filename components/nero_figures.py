@@ -49,8 +49,8 @@ def _beside(curves: Sequence[ModelCurve]) -> list[ModelCurve]:
     """Every model twice, so that one figure shows both sides of it."""
     pairs = [
         (
-            ModelCurve(curve.key, f"{curve.title} · truth", curve.index),
-            ModelCurve(f"{curve.key}{BESIDE}", f"{curve.title} · consensus", curve.index),
+            ModelCurve(curve.key, f"Truth: {curve.title}", curve.index),
+            ModelCurve(f"{curve.key}{BESIDE}", f"Consensus: {curve.title}", curve.index),
         )
         for curve in curves
     ]

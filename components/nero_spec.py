@@ -112,7 +112,7 @@ def metrics(where: Place) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "title": metric.title,
-                "label": label(metric.name, metric.title),
+                "label": label(metric.name),
                 "unit": metric.unit,
                 "low": metric.low,
                 "high": metric.high,
@@ -125,10 +125,11 @@ def metrics(where: Place) -> list[dict[str, Any]]:
     return told
 
 
-def label(name: str, title: str) -> str:
-    """A metric in a menu: its title where that is short."""
-    short = title if len(title) <= 22 else name.replace("_", " ")
-    return short[:1].upper() + short[1:]
+def label(name: str) -> str:
+    """A metric in a menu and beside a plot: short names are abbreviations, such as IOU or RMSE."""
+    first, *rest = name.split("_")
+    head = first.upper() if len(first) <= 4 else first.capitalize()
+    return " ".join([head, *rest])
 
 
 def _orbit(where: Place, orbit: orbits.Orbit) -> dict[str, Any]:

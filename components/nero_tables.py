@@ -129,9 +129,9 @@ class View:
         found = {catalog.card(key).title: self.result(key) for key in self.models}
         if self.side != "both":
             return found
-        sides = ((" · truth", lambda result: result), (" · consensus", consensus))
+        sides = (("Truth: ", lambda result: result), ("Consensus: ", consensus))
         return {
-            f"{title}{name}": side(result)
+            f"{name}{title}": side(result)
             for title, result in found.items()
             for name, side in sides
         }

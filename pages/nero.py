@@ -15,6 +15,7 @@ from dash import ClientsideFunction, Input, Output, State, callback, clientside_
 from dash import register_page as register_dash_page
 
 from backend.errors import BackendError
+from backend.nero import tasks
 from backend.nero.projections import TITLES
 from components import nero_layout as parts
 from components import nero_spec, nero_state, nero_tables, nero_toolbar
@@ -92,7 +93,9 @@ def _views(values: Values, where: Place) -> html.Div:
         parts.worst(),
         parts.similar(),
     ]
-    return html.Div(cards, className="nero-views", id="nero-views")
+    views = tasks.find(where.task).views
+    attributes: dict[str, Any] = {"data-input": views.input, "data-detail": views.detail}
+    return html.Div(cards, className="nero-views", id="nero-views", **attributes)
 
 
 _STORES: Final = (
