@@ -33,7 +33,8 @@ window.loupe = window.loupe || {};
     /** Where a colour range comes from the data, it says so. */
     const scale = (metric) => (metric.high === null ? "colours up to the 80th percentile of all models" : "");
 
-    /** Beside the individual plot: how to move, or how truth and consensus go together. */
+    /** Beside the individual plot: how to move, or how truth and consensus go together, which is
+     *  also the answer. */
     function tip(row, rows) {
         const host = document.getElementById("nero-tip"), {models, side} = current();
         const told = side === "truth" ? [] : models.map((model) => {
@@ -42,9 +43,10 @@ window.loupe = window.loupe || {};
             return each && `${say(mine[0])} (median ${say(loupe.neroGroups.median(each))}) ${model.title}`;
         }).filter(Boolean);
         const text = told.length ? `r of truth and consensus: ${told.join("; ")}` : TIP;
-        if (!host || host.textContent === text) return;
+        if (!host || host.textContent === text) return told.length ? text : "";
         host.textContent = text;
         host.title = told.length ? `Pearson's r of this item's two plots; the median is that of ${rows.length} items.` : "";
+        return told.length ? text : "";
     }
 
     /** A line as it is drawn: `dash` in px, on and off by turns. No SVG, which exports would take

@@ -218,9 +218,9 @@ window.loupe = window.loupe || {};
         const band = now.selected.length > 1 ? now.selected : rows;
         now.row = row;
         mark();
-        honest("individual", 1, [loupe.sprites.name(row), words().compared(true),
+        const told = words().tip(row, rows);
+        honest("individual", 1, [spec.orbit.layout === "squares" && told, loupe.sprites.name(row), words().compared(true),
             band.length > 1 && words().hasBand() && `band over ${band.length}`], [row], loupe.orbit.single());
-        words().tip(row, rows);
         words().bandKey(band.length, band === now.selected);
         words().describeIndividual(row);
         const draw = (payload) => loupe.draw.individual(row, band, averaged, payload);
