@@ -12,13 +12,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.jobs import JobRequest
 from backend.nero import projections, tasks, work
-from backend.nero.orbits import families
+from backend.nero.orbits import families, find
 from backend.nero.requests import OrbitRequest, ProjectionRequest
 from backend.protocols import Arrays
 from backend.settings import PROJECT
@@ -27,6 +25,7 @@ RESULTS: Final = PROJECT / "data" / "results"
 BUDGET_BYTES: Final = 80_000_000
 SLOW_S: Final = 0.05  # per input on one CPU thread; beyond, a whole orbit of every item takes hours
 FEW: Final = 64
+MANY: Final = 1_000  # elements; beyond, only models that a view opens with are shipped
 log = logging.getLogger("loupe.precompute")
 
 
@@ -55,6 +54,9 @@ def jobs() -> list[JobRequest]:
     for task in tasks.names():
         for model in catalog.models_for(task):
             orbit = opening_orbit(task, model)
+            is_compared = model in tasks.find(task).compare
+            if not is_compared and find(orbit).size > MANY:  # 18 MB a model; a job of two minutes
+                continue
             orbits.append(OrbitRequest(task, model, orbit).job())
             if task == "digits":  # the opening view shows the control; elsewhere it is a click away
                 orbits.append(OrbitRequest(task, model, control=True).job())
@@ -76,15 +78,6 @@ def opening_orbit(task: str, model: str) -> str:
     return next(orbit.key for orbit in few if orbit.size <= FEW)
 
 
-def compress(path: Path) -> None:
-    """Packs a result for the repository: values that were rounded shrink to a third or less."""
-    with np.load(path, allow_pickle=False) as held:
-        arrays = dict(held)
-    part = path.with_suffix(".part.npz")
-    np.savez_compressed(part, allow_pickle=False, **arrays)
-    part.replace(path)
-
-
 def main(folder: Path = RESULTS) -> None:
     """Computes what is missing, one result at a time, and removes what no longer belongs."""
     devices.let_threads_sleep()
@@ -97,7 +90,6 @@ def main(folder: Path = RESULTS) -> None:
             run = {"nero.orbit": work.orbit, "nero.projection": work.projection}[job.work]
             arrays: Arrays = run(job.params, ticket)
             store.put(job.key, arrays)
-            compress(store.path(job.key))
     names = {job.key for job in wanted}
     for path in folder.glob("*.npz"):
         if path.stem not in names:
