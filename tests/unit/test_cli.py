@@ -188,7 +188,7 @@ def test_pairs_of_frames_have_their_error_and_their_fields(tmp_path):
     assert held["field"].shape[:3] == (2, 16, 2)
     assert held["error"].shape[:2] == (2, 16)
     assert held["consensus_used"].tolist() == [16, 16]
-    # Root of the mean square, not mean of the roots: the map's coarse means only bound it from below.
+    # The coarse means of the map bound the root of the mean square from below.
     coarse = np.sqrt((held["error"].astype(float) ** 2).mean(axis=(2, 3)))
     assert (coarse <= held["metric"] * 1.001).all()
     agreed = npz(tmp_path, *run, "--consensus")
