@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-points results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -82,6 +82,12 @@ train-fashion: $(STAMPS)/run  ## the two clothes models
 train-piv: $(STAMPS)/run  ## the flow network, three seeds of about 7 minutes on one core
 	$(BIN)/python -m models.piv_cards
 	$(BIN)/python -m models.train_piv --seeds 0 1 2
+
+train-detector: $(STAMPS)/run  ## the detectors at four levels of jitter, three seeds of about 70 s each
+	$(BIN)/python -m data.build_scenes
+	for s in 0 1 2; do for j in 0 33 67 100; do \
+	  $(BIN)/python -m models.train_detector --jitter $$j --seed $$s || exit 1; done; done
+	$(BIN)/python -m models.train_detector --cards
 
 train-points: $(STAMPS)/run  ## the two classifiers of clouds, three seeds of about 4 minutes each
 	for v in plain rotated; do for s in 0 1 2; do \
