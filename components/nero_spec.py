@@ -146,9 +146,14 @@ def _orbit(where: Place, orbit: orbits.Orbit) -> dict[str, Any]:
         "positions": np.round(orbit.positions, 6).tolist(),
         "axes": list(orbit.axes),
         "is_wide": orbit.size * len(where.items) > LARGE,
-        "is_turned_here": isinstance(orbit, orbits.Rotations),
+        "is_turned_here": is_turned_here(orbit),
         "telling": telling_element(orbit),
     }
+
+
+def is_turned_here(orbit: orbits.Orbit) -> bool:
+    """Whether the browser itself transforms the input, at any angle: rotations of images."""
+    return isinstance(orbit, orbits.Rotations)
 
 
 def telling_element(orbit: orbits.Orbit) -> int:

@@ -93,8 +93,10 @@ def _views(values: Values, where: Place) -> html.Div:
         parts.worst(),
         parts.similar(),
     ]
-    views = tasks.find(where.task).views
+    views, orbit = tasks.find(where.task).views, where.family.orbit(str(values["step"]))
+    turned = str(nero_spec.is_turned_here(orbit)).lower()
     attributes: dict[str, Any] = {"data-input": views.input, "data-detail": views.detail}
+    attributes |= {"data-layout": orbit.layout, "data-turned": turned}
     return html.Div(cards, className="nero-views", id="nero-views", **attributes)
 
 
