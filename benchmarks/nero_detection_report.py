@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from backend import catalog
+from backend import catalog, devices
 from backend.coco import load_folder
 from backend.nero import OrbitResult, evaluate, orbits
 from backend.nero.consensus import consensus, correlation
@@ -190,6 +190,7 @@ def results() -> dict[str, OrbitResult]:
 
 def main() -> None:
     """Prints both parts."""
+    devices.let_threads_sleep()
     parts = [] if "--photographs" in sys.argv else [section(results())]
     if "--scenes" not in sys.argv:
         parts.append(photographs())
