@@ -104,6 +104,18 @@ class ItemSet(Protocol):
         ...
 
 
+class TaskItems(ItemSet, Protocol):
+    """A set whose models take other inputs than its pictures: scenes, frames, clouds, texts."""
+
+    def inputs(self, rows: Sequence[int] | I64) -> NDArray[Any]:
+        """What a model is given, ``(b, ...)``, in the order of the rows."""
+        ...
+
+    def truth(self, rows: Sequence[int] | I64) -> NDArray[Any] | None:
+        """What a right answer is measured by, ``(b, ...)``; None where nobody knows it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayItems:
     """A set of items held in memory; an ``ItemSet``.
