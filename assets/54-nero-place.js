@@ -129,7 +129,8 @@ window.loupe = window.loupe || {};
 
     /** Another orbit has been loaded: its views, its tip, and a place that exists on it. */
     function arrive(spec, before) {
-        document.getElementById("nero-views").dataset.layout = spec.orbit.layout;
+        const shown = {layout: spec.orbit.layout, input: spec.views.input};
+        Object.assign(document.getElementById("nero-views").dataset, shown);
         document.getElementById("nero-views").dataset.turned = spec.orbit.is_turned_here;
         ["input", "detail"].forEach(mount);
         now().shown = null;

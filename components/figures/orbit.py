@@ -19,6 +19,7 @@ from components.theme import CURSOR, RING, model_colour
 
 F32 = NDArray[np.float32]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+LEVEL_LETTERS = 3  # class names up to this long are level below their bars
 STRONGEST_SHOWN = 8  # rows of bars where there are too many classes for a bar each
 # Names of the models, for exported pictures and reports; on the page, the page's own key stands.
 KEY: dict[str, Any] = {
@@ -105,11 +106,20 @@ def detail(classes: Sequence[str], curves: Sequence[ModelCurve], *, view: str) -
         return go.Figure(
             bars, layout={**shared, "bargap": 0.3, "margin": margin, "xaxis": values, "yaxis": rows}
         )
-    names = {"type": "category", "fixedrange": True}
-    margin = {"l": 34, "r": 8, "t": 8, "b": 22}
+    names, bottom_px = _names_below(classes)
+    margin = {"l": 34, "r": 8, "t": 8, "b": bottom_px}
     return go.Figure(
         bars, layout={**shared, "bargap": 0.25, "margin": margin, "xaxis": names, "yaxis": values}
     )
+
+
+def _names_below(classes: Sequence[str]) -> tuple[dict[str, object], int]:
+    """An axis with a name under each bar, and its height in px: long names are set aslant."""
+    longest = max(map(len, classes))
+    axis: dict[str, object] = {"type": "category", "fixedrange": True, "tickangle": 0}
+    if longest <= LEVEL_LETTERS:
+        return axis, 22
+    return {**axis, "tickangle": -25, "tickfont": {"size": 10}}, min(16 + 3 * longest, 52)
 
 
 def _bars(classes: Sequence[str], curve: ModelCurve) -> go.Bar:
