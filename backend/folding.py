@@ -7,20 +7,21 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
 from torch.fx.proxy import TraceError
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def prepared(module: nn.Module) -> tuple[nn.Module, torch.memory_format]:
     """A copy for inference, and the layout in which it wants its images.
 
-    Batch norms are folded into the convolutions before them and filters built from weights are
-    built now. Convolutions that are modules run faster with the channels last; where filters are
-    built by hand the network's own reshaping expects them first.
+    Batch norms are folded into the convolutions before them, filters built from weights are built
+    now, and ReLUs overwrite what only they read. Convolutions that are modules run faster with the
+    channels last; where filters are built by hand the network's own reshaping expects them first.
     """
     network = copy.deepcopy(module).eval().requires_grad_(False)
     # A network that branches on its values has no one graph to change; it runs as it is.
@@ -28,6 +29,7 @@ def prepared(module: nn.Module) -> tuple[nn.Module, torch.memory_format]:
         traced = fx.symbolic_trace(network)
         fold_norms(traced)
         fold_constants(traced)
+        clip_in_place(traced)
         network = traced
     if not any(isinstance(part, nn.Conv2d) for part in network.modules()):
         return network, torch.contiguous_format
@@ -73,6 +75,22 @@ def fold_constants(traced: fx.GraphModule) -> None:
             traced.register_buffer(name, value.contiguous())
             with traced.graph.inserting_before(node):
                 node.replace_all_uses_with(traced.graph.get_attr(name))
+    _finish(traced)
+
+
+def clip_in_place(traced: fx.GraphModule) -> None:
+    """Lets each ReLU overwrite the output of a convolution or norm that nothing else reads."""
+    parts = dict(traced.named_modules())
+    for node in traced.graph.nodes:
+        source = node.args[0] if node.args else None
+        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) > 1:
+            continue
+        if not isinstance(parts[str(source.target)], nn.Conv2d | nn.BatchNorm2d):
+            continue
+        if node.op == "call_function" and node.target in (torch.relu, functional.relu):
+            node.target, node.args, node.kwargs = torch.relu_, (source,), {}
+        elif node.op == "call_module" and isinstance(parts[str(node.target)], nn.ReLU):
+            cast(nn.ReLU, parts[str(node.target)]).inplace = True
     _finish(traced)
 
 

@@ -276,3 +276,23 @@ def test_weights_that_do_not_match_their_card_are_refused(monkeypatch):
     catalog._loaded.cache_clear()
     with pytest.raises(catalog.WeightsRefused, match="not the file described"):
         catalog.load_model("digits-rotated", "cpu")
+
+
+def test_a_relu_overwrites_only_what_nothing_else_reads():
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(1, 2, 3), nn.Conv2d(1, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            alone, shared = self.first(x), self.second(x)
+            return torch.relu(alone) + torch.relu(shared) - shared + torch.relu(x).sum()
+
+    torch.manual_seed(0)
+    net, x = Net().eval(), torch.randn(2, 1, 5, 5)
+    given = x.clone()
+    fast, _ = prepared(net)
+    targets = [node.target for node in fast.graph.nodes]
+    assert targets.count(torch.relu_) == 1
+    torch.testing.assert_close(fast(x), net(x))
+    assert torch.equal(x, given)
