@@ -23,7 +23,17 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     """A new app with its own services; nothing runs and nothing listens yet."""
     from dash import Dash
 
-    from components import index, nero_routes, notices, routes, runtime, security, shell, theme
+    from components import (
+        index,
+        nero_routes,
+        notices,
+        routes,
+        runtime,
+        security,
+        shell,
+        theme,
+        zoom_routes,
+    )
 
     app = Dash(
         __name__,
@@ -39,6 +49,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))
     nero_routes.register(app.server)
+    zoom_routes.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

@@ -14,11 +14,17 @@ from models.cards import WEIGHTS, ModelCard, WeightsMismatch, verify_weights, we
 from models.digit_cnn import DigitCNN
 from models.efficientnet_lite import EfficientNetLite0
 from models.p4_cnn import P4CNN
+from models.zoom_baselines import AtsNet, DownscaledCnn
+from models.zoom_net import ZoomNet, ZoomNetRes
 
 ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "DigitCNN": DigitCNN,
     "P4CNN": P4CNN,
     "EfficientNetLite0": EfficientNetLite0,
+    "ZoomNet": ZoomNet,
+    "ZoomNetRes": ZoomNetRes,
+    "AtsNet": AtsNet,
+    "DownscaledCnn": DownscaledCnn,
 }
 """Factories by the name a card uses; each takes the number of classes."""
 

@@ -1,0 +1,160 @@
+"""The works of this package, run by the worker processes: parameters in, named arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+import numpy as np
+
+from backend import catalog
+from backend.cache import ArrayStore
+from backend.errors import BadRequest
+from backend.files import write_atomic
+from backend.protocols import JSON, Arrays
+from backend.zoom import files, images, needles, pyramid
+from backend.zoom.library import library
+from backend.zoom.requests import TASK, LookRequest, check_current
+
+
+class Ticket(Protocol):
+    """What a work function is handed: progress with cancel, and earlier results."""
+
+    @property
+    def store(self) -> ArrayStore: ...
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+def infer(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``zoom.infer``: see :meth:`ZoomResult.arrays`.
+
+    Raises:
+        Cancelled: after Cancel. BackendError: as :func:`backend.zoom.infer` does.
+    """
+    from backend.zoom.inference import infer as look
+
+    request = LookRequest.from_params(params)
+    done = look(
+        request.model,
+        library().open(request.image),
+        request.n_tiles,
+        request.seed,
+        policy=request.policy,  # type: ignore[arg-type]
+        s1=request.s1 or None,
+        s2=request.s2 or None,
+        region=request.region,
+        progress=ticket,
+    )
+    return done.arrays()
+
+
+def draws(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``zoom.draws``: the first look as ``zoom.infer`` gives it, and ``draw_answers (d, k)``,
+    ``draw_distinct (d,)``, ``draw_seeds (d,)`` of all of them.
+    """
+    from backend.zoom.inference import draws as looks
+
+    request = LookRequest.from_params(params)
+    done = looks(
+        request.model,
+        library().open(request.image),
+        request.n_tiles,
+        request.draws,
+        request.seed,
+        policy=request.policy,  # type: ignore[arg-type]
+        s1=request.s1 or None,
+        s2=request.s2 or None,
+        region=request.region,
+        progress=ticket,
+    )
+    return {
+        **done.first.arrays(),
+        "draw_answers": done.answers,
+        "draw_distinct": done.distinct,
+        "draw_seeds": done.seeds,
+    }
+
+
+def compare(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``zoom.compare``: every model for needles, in the order of their keys.
+
+    Returns:
+        answers (m, k), cost (m, 4): peak bytes, multiply-adds, seconds, pixels read; all NaN for
+        a model whose view of this image does not fit into memory. ``keys`` as UTF-8 bytes, one
+        line each.
+    """
+    from backend.zoom.compare import look
+
+    key, keys = str(params.get("image")), list(catalog.models_for(TASK))
+    held = {name: card.fingerprint for name, card in catalog.models_for(TASK).items()}
+    if params.get("models") != held:
+        raise BadRequest("The weights changed since this was asked.", "Ask anew.")
+    check_current(params, {"image_fingerprint": library().info(key).fingerprint})
+    source = library().open(key)
+    answers, costs = [], []
+    for i, name in enumerate(keys):
+        ticket(i, len(keys))
+        classes = len(catalog.card(name).classes)
+        try:
+            done = look(name, source, cast(int, params["n_tiles"]), cast(int, params["seed"]))
+        except BadRequest:
+            answers.append(np.full(classes, np.nan, np.float32))
+            costs.append([np.nan] * 4)
+        else:
+            answers.append(done.answer)
+            costs.append([done.peak_bytes, done.flops, done.seconds, done.pixels_read])
+    text = "\n".join(keys).encode()
+    return {
+        "answers": np.stack(answers),
+        "cost": np.array(costs, np.float64),
+        "keys": np.frombuffer(text, np.uint8),
+    }
+
+
+def build_pyramid(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``zoom.pyramid``: low resolution first, then the pyramid; both are kept as files.
+
+    Returns:
+        size (2,), width and height.
+
+    Raises:
+        Cancelled, NotFound, StorageFull; BadRequest: the file cannot be used, or changed.
+    """
+    held, key = library(), str(params.get("image"))
+    path = held.path(key)
+    file, header, mark = images.open_file(path, held.settings.image_bytes)
+    check_current(params, {"image_fingerprint": mark})
+    small = held.preview_path(mark)
+    if not small.is_file():
+        ticket(0, pyramid.STEPS)
+        data = pyramid.preview(file, header)
+        write_atomic(small, lambda out: out.write(data))
+    final = held.pyramid_path(mark)
+    if not final.is_file():
+        pyramid.build(file, header, final, ticket, held.settings.pyramid_bytes)
+    return {"size": np.array([header.width, header.height])}
+
+
+def build_large(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``zoom.build``: a large needle image, made block row by block row.
+
+    Returns:
+        boxes (n, 4) int64, where the digits are: x, y, width, height.
+
+    Raises:
+        Cancelled, NotFound, StorageFull, BadRequest: the set is not the one asked for.
+    """
+    side = params.get("side_px")
+    scene = needles.large_scene(side if isinstance(side, int) else 0)
+    mark = needles.large_fingerprint(scene.side_px)
+    check_current(params, {"image_fingerprint": mark})
+    held = library()
+    path = held.large_path(scene.side_px)
+    if not path.is_file():
+        image = pyramid.streamed(scene.side_px, scene.side_px, scene.rows)
+        pyramid.write_pyramid(image, path, ticket, held.settings.pyramid_bytes, quality=85)
+    return {"boxes": np.array(scene.boxes(), np.int64).reshape(-1, 4)}
+
+
+__all__ = ["build_large", "build_pyramid", "compare", "draws", "files", "infer"]
