@@ -144,7 +144,7 @@ def _source(mark: str) -> ImageSource:
 
 def _number(name: str, low: int, high: int) -> int:
     text = request.args.get(name, "")
-    value = int(text) if NUMBER.match(text) or text.isdigit() and len(text) < 12 else None
+    value = int(text) if NUMBER.match(text) or (text.isdigit() and len(text) < 12) else None
     if value is None or not low <= value <= high:
         raise BadRequest(
             f"{name}={text[:40]!r} is not usable.", f"Allowed are whole numbers {low} to {high}."
