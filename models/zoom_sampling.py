@@ -58,8 +58,7 @@ def combine_without_replacement(features: Tensor, probabilities: Tensor) -> Tens
         features: in the order in which they were drawn.
         probabilities: ``(m,)``, their original ones.
     """
-    mean: Tensor = order_weights(probabilities) @ features
-    return mean
+    return torch.matmul(order_weights(probabilities), features)
 
 
 def scored(value: Tensor, log_probability: Tensor, baseline: Tensor | None = None) -> Tensor:

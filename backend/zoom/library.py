@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from backend.errors import BackendError, BadRequest, NotFound
+from backend.errors import BadRequest, NotFound
 from backend.files import private_folder
 from backend.protocols import U8
 from backend.settings import Settings
@@ -295,8 +295,3 @@ def library(settings: Settings | None = None) -> Library:
         if held is None or held.settings != found:
             held = _SEEN[found.state_dir] = Library(found)
         return held
-
-
-__all__ = [
-    "BackendError", "Coarse", "ImageInfo", "Library", "Truth", "library", "preview_of", "thumbnail",
-]  # fmt: skip

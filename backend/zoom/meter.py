@@ -18,7 +18,7 @@ CONVOLUTIONS = (_aten.conv2d.default, _aten.convolution.default)
 PRODUCTS = (_aten.linear.default, _aten.addmm.default, _aten.mm.default)
 
 
-class Meter(TorchDispatchMode):
+class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what happens while it is entered.
 
     Attributes:
@@ -31,7 +31,7 @@ class Meter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
         self.peak_bytes = 0
         self.pixels_read = 0
@@ -42,11 +42,11 @@ class Meter(TorchDispatchMode):
 
     def __enter__(self) -> Meter:
         self._since_s = time.perf_counter()
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         self.seconds += time.perf_counter() - self._since_s
 
     def elapsed_s(self) -> float:

@@ -119,7 +119,8 @@ def resized(pixels: U8, width: int, height: int) -> U8:
         blocks = pixels.reshape(height, down, width, across, 3)
         summed = blocks.sum(axis=(1, 3), dtype=np.uint32)
         count = down * across
-        return ((summed + count // 2) // count).astype(np.uint8)
+        means: U8 = ((summed + count // 2) // count).astype(np.uint8)
+        return means
     is_smaller = height <= rows and width <= columns
     how = Image.Resampling.BOX if is_smaller else Image.Resampling.BILINEAR
     picture = Image.fromarray(np.ascontiguousarray(pixels))

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from backend.errors import BadRequest, NotFound
 from backend.files import PART, private_folder, refused
-from backend.zoom import files, images
+from backend.zoom import images
 from backend.zoom.library import Library
 
 TICKET: Final = re.compile(r"[0-9a-f]{32}\Z")
@@ -88,6 +88,3 @@ def store_upload(library: Library, data: bytes, name: str = "") -> str:
     ticket = uploads.begin()
     uploads.append(ticket, 0, data)
     return uploads.finish(ticket, name)
-
-
-__all__ = ["Uploads", "files", "store_upload"]

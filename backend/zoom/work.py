@@ -10,10 +10,10 @@ import numpy as np
 from backend import catalog
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
-from backend.files import write_atomic
 from backend.protocols import JSON, Arrays
-from backend.zoom import files, images, needles, pyramid
+from backend.zoom import images, needles
 from backend.zoom.library import library
+from backend.zoom.making import make_large, make_pyramid
 from backend.zoom.requests import TASK, LookRequest, check_current
 
 
@@ -121,18 +121,11 @@ def build_pyramid(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     Raises:
         Cancelled, NotFound, StorageFull; BadRequest: the file cannot be used, or changed.
     """
-    held, key = library(), str(params.get("image"))
-    path = held.path(key)
+    held = library()
+    path = held.path(str(params.get("image")))
     file, header, mark = images.open_file(path, held.settings.image_bytes)
     check_current(params, {"image_fingerprint": mark})
-    small = held.preview_path(mark)
-    if not small.is_file():
-        ticket(0, pyramid.STEPS)
-        data = pyramid.preview(file, header)
-        write_atomic(small, lambda out: out.write(data))
-    final = held.pyramid_path(mark)
-    if not final.is_file():
-        pyramid.build(file, header, final, ticket, held.settings.pyramid_bytes)
+    make_pyramid(held, (file, header, mark), ticket)
     return {"size": np.array([header.width, header.height])}
 
 
@@ -149,12 +142,5 @@ def build_large(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     scene = needles.large_scene(side if isinstance(side, int) else 0)
     mark = needles.large_fingerprint(scene.side_px)
     check_current(params, {"image_fingerprint": mark})
-    held = library()
-    path = held.large_path(scene.side_px)
-    if not path.is_file():
-        image = pyramid.streamed(scene.side_px, scene.side_px, scene.rows)
-        pyramid.write_pyramid(image, path, ticket, held.settings.pyramid_bytes, quality=85)
+    make_large(library(), scene.side_px, ticket)
     return {"boxes": np.array(scene.boxes(), np.int64).reshape(-1, 4)}
-
-
-__all__ = ["build_large", "build_pyramid", "compare", "draws", "files", "infer"]

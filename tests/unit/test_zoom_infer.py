@@ -152,7 +152,9 @@ def test_look_here_is_cut_to_the_image() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("region", [(0, 0, 3, 40), (64, 0, 20, 20), (-50, 0, 60, 60), (0, 0, -1, 9)])
+@pytest.mark.parametrize(
+    "region", [(0, 0, 3, 40), (64, 0, 20, 20), (-50, 0, 60, 60), (0, 0, -1, 9)]
+)
 def test_look_here_needs_some_of_the_image(region: tuple[int, int, int, int]) -> None:
     with pytest.raises(BadRequest, match="too little of the image"):
         infer(tiny(), picture(), 4, region=region)
