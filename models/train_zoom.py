@@ -29,15 +29,15 @@ from models.zoom_training import (
     ats_loss,
     ats_pass,
     cnn_loss,
-    piece_loss,
     shrunk,
     zoom_loss,
     zoom_pass,
 )
+from models.zoom_warmup import piece_loss, whole_ats_loss, whole_zoom_loss
 
 Kind = Literal["zoom", "ats", "cnn"]
 KINDS: tuple[Kind, ...] = ("zoom", "ats", "cnn")
-TRAIN_TILES, TILES = 8, 16
+TRAIN_TILES, TILES = 16, 16
 MAX_LR, WARM_STEPS, LAST_PART = 2e-3, 20, 0.3
 CLIP = 5.0
 TILE_PX = 128
@@ -53,12 +53,14 @@ class Phase:
 
 
 PHASES = (
-    Phase(64, 64, 160),
-    Phase(128, 16, 100),
-    Phase(256, 16, 100),
-    Phase(512, 8, 60),
-    Phase(1024, 8, 40),
+    Phase(64, 64, 120),
+    Phase(128, 16, 60),
+    Phase(256, 8, 60),
+    Phase(512, 8, 40),
+    Phase(1024, 8, 30),
 )
+LARGEST_WHOLE_PX = 256
+ATTENTION_LR = 3.0  # times that of f and g
 
 
 def images_of(phase: Phase, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -92,7 +94,15 @@ class Learner:
         self.net.train()
         self.baseline = torch.zeros(32)
         self.generator = torch.Generator().manual_seed(seed)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=MAX_LR)
+        looking = [
+            parameter
+            for name, parameter in self.net.named_parameters()
+            if name.partition(".")[0] in ("a", "b", "sharpness")
+        ]
+        chosen = {id(parameter) for parameter in looking}
+        others = [p for p in self.net.parameters() if id(p) not in chosen]
+        groups = [{"params": others}, {"params": looking, "lr": ATTENTION_LR * MAX_LR}]
+        self.optimiser = torch.optim.Adam([g for g in groups if g["params"]], lr=MAX_LR)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimiser,
             lambda k: min(1.0, (k + 1) / WARM_STEPS, (total - k) / (LAST_PART * total)),
@@ -105,9 +115,13 @@ class Learner:
         assert isinstance(net, ZoomNet | AtsNet)
         if size < TILE_PX:
             return piece_loss(net, images, labels, self.generator)
+        # Contrast needs places to reject, so it starts where there is more than one tile.
+        is_contrastive = size > TILE_PX
+        if size <= LARGEST_WHOLE_PX:
+            if isinstance(net, ZoomNet):
+                return whole_zoom_loss(net, images, labels, is_contrastive)
+            return whole_ats_loss(net, images, labels)
         if isinstance(net, ZoomNet):
-            # Contrast needs places to reject, so it starts where there is more than one tile.
-            is_contrastive = size > TILE_PX
             return zoom_loss(net, images, labels, TRAIN_TILES, self.generator, is_contrastive)
         loss, self.baseline = ats_loss(
             net, images, labels, TRAIN_TILES, self.generator, self.baseline

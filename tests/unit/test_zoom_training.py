@@ -15,13 +15,13 @@ from models.zoom_training import (
     ats_pass,
     contrastive_loss,
     mask_loss,
-    piece_loss,
     pieces_at,
     places_px,
     shrunk,
     zoom_loss,
     zoom_pass,
 )
+from models.zoom_warmup import piece_loss
 
 SIZES = Geometry(tile_px=16, cell_px=4, view_px=8, subtile_px=6)
 
