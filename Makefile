@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-zoom results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -63,6 +63,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_digits
 	$(BIN)/python -m data.build_fashion
 	$(BIN)/python -m data.build_photos
+	$(BIN)/python -m data.build_needles
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -75,6 +76,9 @@ train-fashion: $(STAMPS)/run  ## the two clothes models
 	$(BIN)/python -m data.build_fashion
 	for v in plain rotated; do \
 	  $(BIN)/python -m models.train_digits --task fashion --variant $$v --seed 0 || exit 1; done
+
+train-zoom: $(STAMPS)/run  ## the three models for needles in large images, three seeds each
+	$(BIN)/python -m models.train_zoom --seeds 0 1 2
 
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute

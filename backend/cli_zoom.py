@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from backend import catalog, cli_files
+from backend import cli_files
 from backend.errors import BadRequest, NotFound
 from backend.settings import Settings
-from backend.zoom import images
+from backend.zoom import images, own
 from backend.zoom.library import Coarse, Library
 from backend.zoom.source import ImageSource
 
 if TYPE_CHECKING:
     from backend.zoom.inference import Draws
     from backend.zoom.result import ZoomResult
-
-TASK = "needles"
 
 
 def add(commands: Any) -> None:
@@ -70,7 +68,7 @@ def run(asked: argparse.Namespace) -> None:
         progress=_report,
     )
     sys.stderr.write("\n")
-    classes = catalog.card(key).classes
+    classes = own.card(key).classes
     table = pieces(done.first, done.first.predicted)
     arrays = {**done.first.arrays(), "draw_answers": done.answers, "draw_seeds": done.seeds}
     if not cli_files.write(asked, table, arrays):
@@ -118,11 +116,7 @@ def model_key(name: str) -> str:
     Raises:
         NotFound: there is no such model.
     """
-    fitting = [
-        key
-        for key, card in catalog.models_for(TASK).items()
-        if card.architecture.startswith("ZoomNet")
-    ]
+    fitting = [key for key, card in own.models().items() if card.architecture.startswith("ZoomNet")]
     for key in fitting:
         if name in (key, key.rpartition("-")[0], key.rpartition("-")[2]):
             return key

@@ -58,7 +58,7 @@ def combine_without_replacement(features: Tensor, probabilities: Tensor) -> Tens
         features: in the order in which they were drawn.
         probabilities: ``(m,)``, their original ones.
     """
-    return torch.matmul(order_weights(probabilities), features)
+    return torch.einsum("m,md->d", order_weights(probabilities), features)
 
 
 def scored(value: Tensor, log_probability: Tensor, baseline: Tensor | None = None) -> Tensor:
@@ -77,7 +77,8 @@ def scored(value: Tensor, log_probability: Tensor, baseline: Tensor | None = Non
 
 def entropy(probabilities: Tensor) -> Tensor:
     """``-sum p log p`` over the last axis; 0 log 0 is 0."""
-    return -torch.special.xlogy(probabilities, probabilities.clamp(min=TINY)).sum(-1)
+    terms: Tensor = torch.special.xlogy(probabilities, probabilities.clamp(min=TINY))
+    return -terms.sum(-1)
 
 
 def complement(probabilities: Tensor) -> Tensor:

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from functools import cache
+import threading
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend import catalog
 from backend.errors import BadRequest, WeightsRefused
 from backend.protocols import F32, ModelBackend
-from models.cards import ModelCard, WeightsMismatch
+from backend.zoom import own
+from models.cards import WEIGHTS, ModelCard, WeightsMismatch
 from models.load import load_module
 from models.zoom_baselines import AtsNet, DownscaledCnn
 from models.zoom_net import ZoomNet
 
-TASK = "needles"
 TILES = 16
 
 
-@cache
-def _loaded(key: str) -> nn.Module:
-    try:
-        return load_module(catalog.models()[key])
-    except WeightsMismatch as error:
-        raise WeightsRefused(
-            str(error), "Restore the file from the repository, or train it again."
-        ) from error
+_loaded: dict[str, nn.Module] = {}
+_loading = threading.Lock()
 
 
 def load_network(key: str) -> ZoomNet | AtsNet | DownscaledCnn:
-    """The network of a model for needles, in eval mode, frozen, on the CPU; loaded once.
+    """The network of a model for large images, in eval mode, frozen, on the CPU; loaded once.
 
     Raises:
         NotFound: no model has this key. BadRequest: it is for another task.
         WeightsRefused: its weights are missing or do not match the card.
     """
-    card = catalog.card(key)
-    module = _loaded(key) if card.task == TASK else None
-    if not isinstance(module, ZoomNet | AtsNet | DownscaledCnn):
+    card = own.card(key)
+    if card.task != own.TASK:
         raise BadRequest(
-            f"{key} is not a model for large images.",
-            f"Models are {', '.join(catalog.models_for(TASK))}.",
+            f"{key} is not a model for large images.", f"Models are {', '.join(own.models())}."
         )
+    with _loading:
+        module = _loaded.get(card.weights_sha256)
+        if module is None:
+            folder = own.folder() if own.KEY.match(key) else WEIGHTS
+            try:
+                module = _loaded[card.weights_sha256] = load_module(card, folder)
+            except WeightsMismatch as error:
+                raise WeightsRefused(
+                    str(error), "Restore the file from the repository, or train it again."
+                ) from error
+    if not isinstance(module, ZoomNet | AtsNet | DownscaledCnn):
+        raise BadRequest(f"{key} is not a network for large images.", "Choose another model.")
     return module
 
 

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from backend import catalog
 from backend.errors import BadRequest, NotFound
 from backend.jobs import JobRequest
 from backend.protocols import JSON
+from backend.zoom import own
 from backend.zoom.library import Library, library
 from backend.zoom.needles import LARGE_SIDES
 
-TASK: Final = "needles"
 POLICIES: Final = ("sample", "topk")
 MOST_TILES: Final = 1024
 MOST_DRAWS: Final = 200
@@ -80,7 +79,7 @@ class LookRequest:
             "s1": float(self.s1),
             "s2": float(self.s2),
             "region": list(self.region) if self.region else None,
-            "model_fingerprint": catalog.card(self.model).fingerprint,
+            "model_fingerprint": own.card(self.model).fingerprint,
             "image_fingerprint": library().info(self.image).fingerprint,
         }
 
@@ -164,7 +163,7 @@ def compare_job(image: str, n_tiles: int = 16, seed: int = 0, view: str = "") ->
         "image": image,
         "n_tiles": _whole("n_tiles", n_tiles, 1, MOST_TILES),
         "seed": _whole("seed", seed, 0, 2**31 - 1),
-        "models": {key: card.fingerprint for key, card in catalog.models_for(TASK).items()},
+        "models": {key: card.fingerprint for key, card in own.models().items()},
         "image_fingerprint": info.fingerprint,
     }
     return JobRequest("zoom.compare", params, f"{info.title}: compared with the baselines", view)
@@ -193,6 +192,54 @@ def build_job(side_px: int) -> JobRequest:
     return JobRequest("zoom.build", params, f"{info.title}: building {megapixels:,.0f} megapixels")
 
 
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """Training on the user's images: a folder with one subfolder for each class.
+
+    Attributes:
+        folder: relative to an allowed folder. base: the two-stage model to start from.
+        name: of the new model; letters, digits and hyphens.
+
+    Raises:
+        NotFound, BadRequest: on construction, for a value that is not usable.
+    """
+
+    folder: str
+    name: str
+    base: str = MODEL
+    steps: int = 100
+    n_tiles: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked_model(self.base, is_two_stage=True)
+        key = self.name if self.name.startswith("own-") else f"own-{self.name}"
+        if not own.KEY.match(key):
+            raise BadRequest(
+                f"{self.name[:80]!r} cannot be the name of a model.",
+                "Use up to 60 small letters, digits and hyphens.",
+            )
+        object.__setattr__(self, "name", key)
+        _whole("steps", self.steps, 1, 10_000)
+        _whole("n_tiles", self.n_tiles, 1, 256)
+        _whole("seed", self.seed, 0, 2**31 - 1)
+        if not 0 < len(self.folder) <= 1000 or "\0" in self.folder:
+            raise BadRequest("The request names no folder.", "Give one below an allowed folder.")
+
+    def job(self) -> JobRequest:
+        """The request as a job. It is run anew whenever it is asked for again with a new name."""
+        params: dict[str, JSON] = {
+            "folder": self.folder,
+            "name": self.name,
+            "base": self.base,
+            "steps": self.steps,
+            "n_tiles": self.n_tiles,
+            "seed": self.seed,
+            "model_fingerprint": own.card(self.base).fingerprint,
+        }
+        return JobRequest("zoom.train", params, f"Training {self.name} on {self.folder}")
+
+
 def large_sides() -> tuple[int, ...]:
     """The sides of the large needle images."""
     return LARGE_SIDES
@@ -204,10 +251,10 @@ def checked_model(key: str, is_two_stage: bool = False) -> str:
     Raises:
         NotFound: there is no such model. BadRequest: it is of another kind.
     """
-    card = catalog.card(key)
+    card = own.card(key)
     fitting = [
         name
-        for name, held in catalog.models_for(TASK).items()
+        for name, held in own.models().items()
         if not is_two_stage or held.architecture.startswith("ZoomNet")
     ]
     if card.key not in fitting:

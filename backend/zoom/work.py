@@ -7,14 +7,13 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from backend import catalog
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
 from backend.protocols import JSON, Arrays
-from backend.zoom import images, needles
+from backend.zoom import images, needles, own
 from backend.zoom.library import library
 from backend.zoom.making import make_large, make_pyramid
-from backend.zoom.requests import TASK, LookRequest, check_current
+from backend.zoom.requests import LookRequest, check_current
 
 
 class Ticket(Protocol):
@@ -80,29 +79,31 @@ def compare(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """``zoom.compare``: every model for needles, in the order of their keys.
 
     Returns:
-        answers (m, k), cost (m, 4): peak bytes, multiply-adds, seconds, pixels read; all NaN for
+        answers (m, k), NaN beyond a model's classes, cost (m, 4): peak bytes, multiply-adds, seconds, pixels read; all NaN for
         a model whose view of this image does not fit into memory. ``keys`` as UTF-8 bytes, one
         line each.
     """
     from backend.zoom.compare import look
 
-    key, keys = str(params.get("image")), list(catalog.models_for(TASK))
-    held = {name: card.fingerprint for name, card in catalog.models_for(TASK).items()}
+    cards = own.models()
+    key, keys = str(params.get("image")), list(cards)
+    held = {name: card.fingerprint for name, card in cards.items()}
     if params.get("models") != held:
         raise BadRequest("The weights changed since this was asked.", "Ask anew.")
     check_current(params, {"image_fingerprint": library().info(key).fingerprint})
     source = library().open(key)
     answers, costs = [], []
+    most = max(len(card.classes) for card in cards.values())
     for i, name in enumerate(keys):
         ticket(i, len(keys))
-        classes = len(catalog.card(name).classes)
         try:
             done = look(name, source, cast(int, params["n_tiles"]), cast(int, params["seed"]))
         except BadRequest:
-            answers.append(np.full(classes, np.nan, np.float32))
+            answers.append(np.full(most, np.nan, np.float32))
             costs.append([np.nan] * 4)
         else:
-            answers.append(done.answer)
+            missing = np.full(most - len(done.answer), np.nan, np.float32)
+            answers.append(np.concatenate([done.answer, missing]))
             costs.append([done.peak_bytes, done.flops, done.seconds, done.pixels_read])
     text = "\n".join(keys).encode()
     return {
@@ -144,3 +145,13 @@ def build_large(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     check_current(params, {"image_fingerprint": mark})
     make_large(library(), scene.side_px, ticket)
     return {"boxes": np.array(scene.boxes(), np.int64).reshape(-1, 4)}
+
+
+def train(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``zoom.train``: a model of the user's; see :func:`backend.zoom.training.train`."""
+    from backend.zoom import training
+
+    base = str(params.get("base"))
+    check_current(params, {"model_fingerprint": own.card(base).fingerprint})
+    _, arrays = training.train(library(), params, ticket)
+    return arrays
