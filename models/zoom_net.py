@@ -116,7 +116,7 @@ class ZoomNet(nn.Module):
         self.a, self.b = attention_layers(form), attention_layers(form)
         self.f = feature_layers(form)
         self.g = nn.Linear(FEATURES, n_classes)
-        self.sharpness = nn.Parameter(torch.tensor(8.0))
+        self.sharpness = nn.Parameter(torch.tensor(20.0))
         self.register_buffer("baseline", torch.zeros(FEATURES))
 
     def place_scores(self, view: Tensor) -> Tensor:

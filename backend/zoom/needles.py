@@ -149,17 +149,21 @@ class LargeRows:
         return self._pixels[offset : offset + ROWS_AT_ONCE].tobytes()
 
 
+def _checked_side(side_px: int) -> None:
+    if side_px not in LARGE_SIDES:
+        raise NotFound(
+            f"There is no needle image of {side_px} px.",
+            f"There are {', '.join(map(str, LARGE_SIDES))}.",
+        )
+
+
 def large_scene(side_px: int) -> LargeScene:
     """The large set's one image of that side.
 
     Raises:
         NotFound: there is none.
     """
-    if side_px not in LARGE_SIDES:
-        raise NotFound(
-            f"There is no needle image of {side_px} px.",
-            f"There are {', '.join(map(str, LARGE_SIDES))}.",
-        )
+    _checked_side(side_px)
     rng = np.random.default_rng((VERSION, side_px))
     across = -(-side_px // BLOCK_PX)
     held = _parts()
@@ -173,7 +177,8 @@ def large_scene(side_px: int) -> LargeScene:
 
 
 def large_fingerprint(side_px: int) -> str:
-    """16 hex digits of what :func:`large_scene` makes."""
+    """16 hex digits of what :func:`large_scene` makes. Raises ``NotFound``."""
+    _checked_side(side_px)
     text = f"{VERSION} {ITEMS.fingerprint} {side_px}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

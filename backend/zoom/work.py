@@ -79,9 +79,9 @@ def compare(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """``zoom.compare``: every model for needles, in the order of their keys.
 
     Returns:
-        answers (m, k), NaN beyond a model's classes, cost (m, 4): peak bytes, multiply-adds, seconds, pixels read; all NaN for
-        a model whose view of this image does not fit into memory. ``keys`` as UTF-8 bytes, one
-        line each.
+        answers (m, k), NaN beyond a model's own classes; cost (m, 4): peak bytes, multiply-adds,
+        seconds, pixels read. All NaN for a model whose view of this image does not fit into
+        memory. ``keys`` as UTF-8 bytes, one line each.
     """
     from backend.zoom.compare import look
 
