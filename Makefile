@@ -83,6 +83,7 @@ train-zoom: $(STAMPS)/run  ## the three models for needles in large images, thre
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute
 	$(BIN)/python -m benchmarks.nero_report
+	$(BIN)/python -m benchmarks.zoom_report
 
 clean:
 	rm -rf $(VENV) $(STAMPS)
