@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-zoom results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -63,6 +63,9 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_digits
 	$(BIN)/python -m data.build_fashion
 	$(BIN)/python -m data.build_photos
+	$(BIN)/python -m data.build_texts
+	$(BIN)/python -m data.build_piv
+	$(BIN)/python -m data.build_points
 	$(BIN)/python -m data.build_needles
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
@@ -76,6 +79,21 @@ train-fashion: $(STAMPS)/run  ## the two clothes models
 	$(BIN)/python -m data.build_fashion
 	for v in plain rotated; do \
 	  $(BIN)/python -m models.train_digits --task fashion --variant $$v --seed 0 || exit 1; done
+
+train-piv: $(STAMPS)/run  ## the flow network, three seeds of about 7 minutes on one core
+	$(BIN)/python -m models.piv_cards
+	$(BIN)/python -m models.train_piv --seeds 0 1 2
+
+train-detector: $(STAMPS)/run  ## the detectors at four levels of jitter, three seeds of about 70 s each
+	$(BIN)/python -m data.build_scenes
+	for s in 0 1 2; do for j in 0 33 67 100; do \
+	  $(BIN)/python -m models.train_detector --jitter $$j --seed $$s || exit 1; done; done
+	$(BIN)/python -m models.train_detector --cards
+
+train-points: $(STAMPS)/run  ## the two classifiers of clouds, three seeds of about 4 minutes each
+	for v in plain rotated; do for s in 0 1 2; do \
+	  $(BIN)/python -m models.train_points --variant $$v --seed $$s || exit 1; done; \
+	  $(BIN)/python -m models.train_points --variant $$v --card || exit 1; done
 
 train-zoom: $(STAMPS)/run  ## the three models for needles in large images, three seeds each
 	$(BIN)/python -m models.train_zoom --seeds 0 1 2

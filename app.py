@@ -23,6 +23,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     """A new app with its own services; nothing runs and nothing listens yet."""
     from dash import Dash
 
+    from backend import plugins
     from components import (
         index,
         nero_routes,
@@ -45,6 +46,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         index_string=index.page(),
         on_error=notices.on_error,
     )
+    plugins.load()
     theme.register_templates()
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))

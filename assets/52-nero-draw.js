@@ -1,75 +1,96 @@
 /* NERO: fills the server's empty figures with the arrays of 50-nero-data.js and moves the marks.
- * A figure arrives with all its styling and traces named by meta.role and meta.model; here only
- * x, y, z, r, theta are set. Marks that follow the pointer (cursor, value rings, bars, red ring)
- * are moved in place, never through Dash. */
+ * A figure arrives with all its styling and traces named by meta.role and meta.model; orbit plots are
+ * filled by the module of their layout (52-nero-layouts.js). Marks that follow the pointer (cursor,
+ * value rings, bars, red ring) are moved in place, never through Dash. */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const copy = (figure) => structuredClone(figure);
+    const BESIDE = "~consensus"; // behind a model's key: its second plot, measured by consensus
     const FEW_CLASSES = 20; // up to so many, every class has its own bar and row
-    const closed = (values) => [...values, values[0]];
-    const closedAngles = (orbit) => [...orbit.angles, 360];
 
     /** Base figure of a card, themed; `view` keeps zoom while the data version is the same. */
     function base(name) {
         const figure = copy(loupe.orbit.current.spec.figures[name]);
         figure.layout.template = loupe.theme.template();
+        const isLine = loupe.orbit.current.spec.orbit.layout === "line" && figure.layout.yaxis;
+        if (isLine && figure.layout.legend) figure.layout.margin.autoexpand = false; // the page has its own key
         return figure;
     }
 
-    function fillCurve(trace, values) {
-        trace.theta = closedAngles(loupe.orbit.current);
-        trace.r = closed(values);
+    const module = () => loupe.layouts.of(loupe.orbit.current.spec.orbit);
+    const isBeside = () => loupe.orbit.current.side === "both" && Boolean(loupe.orbit.current.shown.consensus);
+
+    /** One range of values for all models, so that they can be compared. */
+    function rangeOf(metric, arrays) {
+        return loupe.layouts.range(metric, arrays.filter(Boolean));
     }
+
+    /** A metric under its short name: plots have no room for what it means in full. */
+    const short = (metric) => ({...metric, title: metric.label});
+
+    const identityOf = ({key, title, colour}) => ({key, title, colour});
 
     /** Aggregate plot: subset curves, the selection's curves beside them, the control orbit. */
-    function aggregate(rows, selectedRows, metric) {
-        const orbit = loupe.orbit.current, figure = base("aggregate");
-        for (const trace of figure.data) {
-            const model = orbit.models.find((m) => m.key === (trace.meta || {}).model);
-            if (!model) continue;
-            const {role} = trace.meta;
-            const shown = role === "selection" ? selectedRows : rows;
-            if (!shown.length || (role === "control" && !model.controlMetric)) continue;
-            fillCurve(trace, loupe.orbit.aggregate(model, shown, metric, role === "control"));
+    function aggregate(rows, selectedRows, averaged) {
+        const {models, shown, spec} = loupe.orbit.current, mean = loupe.orbit.aggregate;
+        const filled = models.map((model) => ({...identityOf(model), values: mean(model, rows),
+            selection: selectedRows.length ? mean(model, selectedRows) : undefined,
+            control: model.undone ? mean(model.undone, rows) : undefined}));
+        const range = rangeOf(shown, filled.map(({values}) => values));
+        return module().fillAggregate(base("aggregate"), spec.orbit, filled, {range, metric: short(shown), averaged});
+    }
+
+    /** Individual plot: the item's values, a band of mean ± 1 sd over the rows given. `payload` is what
+     *  loupe.orbit.item gave, where it is there: it has marks and maps of single elements. */
+    function individual(row, bandRows, averaged, payload) {
+        const {models, spec} = loupe.orbit.current, metric = loupe.orbit.single(), by = loupe.orbit.by();
+        const one = (model, i, side) => ({...identityOf(model),
+            values: loupe.orbit.slice(loupe.orbit.valuesOf(model, metric, side), row),
+            ...extras(payload, i, side, averaged)});
+        let filled = models.map((model, i) => ({...one(model, i, by), ...band(model, metric, by, bandRows, spec),
+            control: model.undone ? loupe.orbit.slice(loupe.orbit.valuesOf(model.undone, metric, by), row) : undefined}));
+        if (isBeside()) {
+            filled = models.flatMap((model, i) => [{...one(model, i, "truth"), title: `Truth: ${model.title}`},
+                {...one(model, i, "consensus"), key: model.key + BESIDE, title: `Consensus: ${model.title}`}]);
         }
-        return figure;
+        const range = rangeOf(metric, filled.map(({values, maps}) => (maps ? maps.data : values)));
+        loupe.nero.now.range = range;
+        return module().fillIndividual(base(isBeside() ? "beside" : "individual"), spec.orbit, filled,
+            {range, metric: short(metric), averaged, marked: "no answer"});
     }
 
-    /** Individual plot: the item's confidence, a band of mean ± 1 sd over the rows given. */
-    function individual(row, bandRows) {
-        const orbit = loupe.orbit.current, figure = base("individual");
-        for (const trace of figure.data) {
-            const model = orbit.models.find((m) => m.key === (trace.meta || {}).model);
-            if (!model) continue;
-            const {role} = trace.meta;
-            if (role === "curve") fillCurve(trace, loupe.orbit.slice(model.metric, row));
-            if (role === "control" && model.controlMetric) {
-                fillCurve(trace, loupe.orbit.slice(model.controlMetric, row));
-            }
-            if (role === "band" && bandRows.length > 1) fillBand(trace, model, bandRows);
+    /** Mean ± 1 sd, kept within the metric's own range. */
+    function band(model, metric, by, rows, spec) {
+        if (rows.length < 2 || !["circle", "line"].includes(spec.orbit.layout)) return {};
+        const {mean, sd} = loupe.orbit.spread(loupe.orbit.valuesOf(model, metric, by), rows);
+        const clip = (value) => Math.min(metric.high ?? Infinity, Math.max(metric.low, value));
+        return {low: mean.map((m, g) => clip(m - sd[g])), high: mean.map((m, g) => clip(m + sd[g]))};
+    }
+
+    /** What a payload says of single elements: those without an answer, and errors at each place. */
+    function extras(payload, i, side, averaged) {
+        const {arrays} = payload || {}, {e} = loupe.orbit.current, more = {};
+        if (!arrays) return more;
+        const boxes = arrays[`boxes_${i}`];
+        if (boxes) {
+            const size = boxes.data.length / e;
+            more.marked = Array.from({length: e}, (_, g) => Number.isNaN(boxes.data[g * size]));
         }
-        return figure;
+        const maps = arrays[`${side === "consensus" ? "consensus_" : ""}error_${i}`];
+        if (maps && !averaged) more.maps = {data: maps.data, h: maps.shape[1], w: maps.shape[2]};
+        return more;
     }
 
-    function fillBand(trace, model, rows) {
-        const {mean, sd} = loupe.orbit.spread(model.metric, rows);
-        const clip = (value) => Math.min(1, Math.max(0, value));
-        const high = closed(mean.map((m, g) => clip(m + sd[g])));
-        const low = closed(mean.map((m, g) => clip(m - sd[g])));
-        const angles = closedAngles(loupe.orbit.current);
-        trace.theta = [...angles, ...[...angles].reverse()];
-        trace.r = [...high, ...low.reverse()];
-    }
-
-    /** DR plot of rows placed at xy (rows, 2), coloured by `values`. */
-    function projection(xy, rows, values, title) {
+    /** DR plot of rows placed at xy (rows, 2), coloured by `values`; bright is good, as in every map. */
+    function projection(xy, rows, values, title, isReversed) {
         const orbit = loupe.orbit.current, figure = base("projection");
         const [dots] = figure.data;
         const column = (k) => Float32Array.from(rows, (_, i) => xy[2 * i + k]);
         Object.assign(dots, {x: column(0), y: column(1),
             customdata: rows.map((row) => orbit.ids[row])});
         dots.marker.color = values;
+        dots.marker.reversescale = isReversed;
         dots.marker.colorbar.title = {text: title, side: "right", font: {size: 11}};
         return figure;
     }
@@ -85,41 +106,68 @@ window.loupe = window.loupe || {};
         return figure;
     }
 
+    /** What items turn into, where answers are classes. */
     function confusion(model, rows) {
-        const orbit = loupe.orbit.current, figure = base("confusion");
-        const shares = loupe.orbit.confusion(model, rows, orbit.spec.items.classes.length);
-        loupe.neroWords.describeConfusion(model, shares);
+        const orbit = loupe.orbit.current, figure = base("groups"), columns = loupe.neroGroups.columns(orbit.spec.orbit);
+        const shares = loupe.neroGroups.confusion(model, rows, orbit.spec.items.classes.length);
+        loupe.neroWords.describeConfusion(model, shares, columns);
         let kept = shares.map((share, k) => [k, Math.max(...share)]).filter(([, top]) => top > 0);
         if (!isFew()) kept = kept.sort((a, b) => b[1] - a[1]).slice(0, 12);
         else kept = shares.map((share, k) => [k, 0]);
-        figure.data[0].x = Array.from(orbit.angles);
+        const isAngle = orbit.spec.orbit.layout === "circle";
+        Object.assign(figure.layout.xaxis, isAngle ? {dtick: 90, ticksuffix: "°"} : {});
+        figure.layout.xaxis.title.text = isAngle ? "angle" : columns.title;
+        figure.data[0].x = Array.from(columns.values);
         figure.data[0].y = kept.map(([k]) => orbit.spec.items.classes[k]);
         figure.data[0].z = kept.map(([k]) => Array.from(shares[k]));
         return figure;
     }
 
+    /** Which kinds of items are hard, where answers are no classes. */
+    function byClass(rows) {
+        const orbit = loupe.orbit.current, figure = base("groups"), metric = loupe.orbit.single();
+        for (const trace of figure.data) {
+            const model = orbit.models.find((m) => m.key === trace.meta.model);
+            if (!model) continue;
+            const {names, values} = loupe.neroGroups.byClass(model, rows);
+            Object.assign(trace, {x: values, y: names});
+        }
+        figure.layout.xaxis.title.text = `mean over the orbit: ${metric.label}${metric.unit ? ` (${metric.unit})` : ""}`;
+        if (metric.high !== null) figure.layout.xaxis.range = [metric.low - 0.02, metric.high + 0.02];
+        return figure;
+    }
+
     const graph = (id) => document.querySelector(`#${id} .js-plotly-plot`);
 
-    /** Green line of a polar plot, and a ring on each model's value [[model, value], …].
-     *  The overlay of 53-nero-dial.js shows them, since redrawing a polar plot takes longer than a
-     *  frame; the figure's own traces, hidden on screen by ownMarks(), keep them for exports. */
-    function moveCursor(id, angle, values) {
-        const gd = graph(id);
+    /** Mark an element (and off a circle's elements, an angle) in an orbit plot. Rings stand at each
+     *  model's value [[model, value], …]. Overlays show them, since Plotly would take longer than a
+     *  frame; the figure's own traces, hidden on screen, keep them for exports. */
+    function moveCursor(id, place, values) {
+        const gd = graph(id), {orbit} = loupe.orbit.current.spec;
         if (!gd || !gd.data) return;
+        const rings = values.filter(([, value]) => Number.isFinite(value)).map(([model, value]) => [model.colour, value]);
+        if (orbit.layout !== "circle") {
+            module().cursor(gd, orbit, place.element, orbit.layout === "line" ? rings : []);
+            return;
+        }
         const byModel = new Map(values.map(([model, value]) => [model.key, value]));
         for (const trace of gd.data) {
             const {role, model} = trace.meta || {};
-            if (role === "cursor") trace.theta = [angle, angle];
-            if (role === "value") Object.assign(trace, {theta: [angle], r: [byModel.get(model) ?? null]});
+            if (role === "cursor") trace.theta = [place.angle, place.angle];
+            if (role === "value") Object.assign(trace, {theta: [place.angle], r: [byModel.get(model) ?? null]});
         }
-        const rings = values.filter(([, value]) => Number.isFinite(value))
-            .map(([model, value]) => [model.colour, value]);
-        loupe.dial.paint(gd, angle, rings);
+        loupe.dial.paint(gd, place.angle, rings);
     }
 
-    /** Hide what the overlay shows: the last traces of a polar plot. Plotly makes the elements anew
-     *  at each drawing, so this is called after each. */
-    function ownMarks(gd) {
+    /** Plotly has drawn an orbit plot: its own marks are hidden again and the overlay comes back. */
+    function ownMarks(gd, place) {
+        const {orbit} = loupe.orbit.current.spec;
+        if (orbit.layout !== "circle") {
+            loupe.dial.clear(gd);
+            loupe.layouts.drawn(gd, orbit, place.element);
+            return;
+        }
+        loupe.layouts.clear(gd);
         const roles = (gd.data || []).map((trace) => (trace.meta || {}).role);
         const count = roles.filter((role) => role === "cursor" || role === "value").length;
         const drawn = [...gd.querySelectorAll(".polarlayer .scatterlayer > .trace")];
@@ -190,10 +238,13 @@ window.loupe = window.loupe || {};
     }
 
     /** Vertical cursor line of the confusion map. */
-    function moveLine(id, angle) {
+    function moveLine(id, place) {
         const gd = graph(id);
-        if (!gd || !gd.layout || !gd.layout.shapes || gd.layout.shapes[0].x0 === angle) return;
-        window.Plotly.relayout(gd, {"shapes[0].x0": angle, "shapes[0].x1": angle});
+        if (!gd || !gd.layout || !(gd.layout.shapes || []).length) return;
+        const {orbit} = loupe.orbit.current.spec, {values, of} = loupe.neroGroups.columns(orbit);
+        const x = orbit.layout === "circle" ? place.angle : values[of[place.element]];
+        if (gd.layout.shapes[0].x0 === x) return;
+        window.Plotly.relayout(gd, {"shapes[0].x0": x, "shapes[0].x1": x});
     }
 
     /** Call `action(gd)` once Plotly has drawn a graph: the script that does so may still load. */
@@ -205,6 +256,6 @@ window.loupe = window.loupe || {};
         }
     }
 
-    loupe.draw = {aggregate, individual, projection, detail, confusion, moveCursor, ownMarks, moveBars,
-        markProjection, dropOutline, resetZoom, moveLine, graph, whenDrawn};
+    loupe.draw = {aggregate, individual, projection, detail, confusion, byClass, moveCursor, ownMarks, moveBars,
+        markProjection, dropOutline, resetZoom, moveLine, graph, whenDrawn, isBeside};
 })(window.loupe);

@@ -47,8 +47,12 @@ window.loupe = window.loupe || {};
         });
     }
 
+    /** Take the overlay away: the plot shows another layout now. */
+    const clear = (gd) => gd.querySelectorAll(":scope > svg.nero-overlay").forEach((svg) => svg.remove());
+
     /** Let a press inside `frame` (which holds a graph) move the angle.
-     *  `options`: move(angle) per frame while dragging, done(angle) on release. */
+     *  `options`: isOn() says whether there is a dial now; move(angle) per frame while dragging,
+     *  done(angle) on release. */
     function attach(frame, options) {
         if (frame.dataset.dial) return;
         frame.dataset.dial = "on";
@@ -60,6 +64,7 @@ window.loupe = window.loupe || {};
             if (first) requestAnimationFrame(flush);
         };
         frame.addEventListener("pointerdown", (event) => {
+            if (!options.isOn()) return;
             const gd = frame.querySelector(".js-plotly-plot");
             const at = options.centre ? options.centre() : gd && disc(gd);
             if (event.button !== 0 || !at) return;
@@ -88,5 +93,5 @@ window.loupe = window.loupe || {};
         frame.addEventListener("touchstart", (event) => event.stopPropagation(), true);
     }
 
-    loupe.dial = {attach, paint, disc, angleOf};
+    loupe.dial = {attach, paint, clear, disc, angleOf};
 })(window.loupe);

@@ -1,12 +1,11 @@
 /* NERO: the page. Clientside callbacks (dash_clientside.nero) answer one question each; what moves
- * with the pointer goes past Dash. The values of the controls are the page's state (20-state.js);
- * the arrays live in loupe.orbit; nothing large is ever in a store. */
+ * with the pointer goes past Dash (54-nero-place.js). The values of the controls are the page's state
+ * (20-state.js); the arrays live in loupe.orbit; nothing large is ever in a store. */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const CARDS = ["aggregate", "projection", "individual", "input", "detail", "confusion", "worst",
         "similar"];
-    const REST_MS = 90; // an angle that has not changed for so long is at rest
     const none = () => window.dash_clientside.no_update;
     const setProps = (id, props) => window.dash_clientside.set_props(id, props);
     const control = (key) => ({type: "control", page: "nero", key});
@@ -14,8 +13,8 @@ window.loupe = window.loupe || {};
     const graph = (name) => `nero-${name}-graph`;
 
     /** What the views share between redraws; small, per tab. */
-    const EMPTY = {row: 0, angle: 0, shown: 0, outputs: null, exact: null, source: null, placed: null, order: [],
-        selected: [], rows: []};
+    const EMPTY = {row: 0, angle: 0, element: 0, shown: null, payload: null, exact: null, source: null,
+        placed: null, order: [], selected: [], rows: [], range: null, curves: ""};
     const now = {token: 0, version: 0, ...EMPTY};
     const words = () => loupe.neroWords;
     const honest = (...about) => words().honest(...about);
@@ -40,6 +39,7 @@ window.loupe = window.loupe || {};
         now.token += 1;
         Object.assign(now, EMPTY);
         loupe.orbit.clear();
+        loupe.neroPlace.leave();
     }
 
     /** Nothing can be shown: the first card says why, the others do not pretend to be loading. */
@@ -54,7 +54,7 @@ window.loupe = window.loupe || {};
         const jobs = spec.models.flatMap((m) => [m.job, m.control && m.control.job]).filter(Boolean);
         for (const [i, job] of jobs.entries()) {
             const which = jobs.length > 1 ? ` (${i + 1} of ${jobs.length})` : "";
-            say("aggregate", "job", {jobId: job, message: `Turning the images${which}`, keep});
+            say("aggregate", "job", {jobId: job, message: `Asking along ${spec.orbit.name}${which}`, keep});
             const view = await until(job);
             if (!isWanted()) return false;
             if (view.state !== "done") {
@@ -65,26 +65,53 @@ window.loupe = window.loupe || {};
         return isWanted();
     }
 
+    /** The chosen metric and side, from the controls themselves: they may change while data is fetched. */
+    function wanted() {
+        const {values} = loupe.state.current();
+        return {metric: values.metric, side: values.consensus || "truth"};
+    }
+
     /** `shown` is the page's own task: undo may ask for another's results before it has gone there. */
     async function load(spec, shown) {
-        if (!spec || !spec.models || spec.task !== shown || !isHere()) return none();
+        const isMine = spec && (spec.task === shown || shown === "own");
+        if (!spec || !spec.models || !isMine || !isHere()) return none();
         const token = ++now.token, isWanted = () => token === now.token && isHere();
         if (!spec.models.length) {
             loupe.orbit.clear(); // what was shown is not what the controls say
             CARDS.forEach((name) => say(name, "empty", {message: spec.message, hint: spec.hint || ""}));
             return none();
         }
-        const keep = Boolean(loupe.orbit.current); // what is there stays, muted, until the new comes
+        const before = loupe.orbit.current, keep = Boolean(before); // it stays, muted, until the new comes
         CARDS.forEach((name) => say(name, "loading", {keep}));
         try {
-            if (!await finished(spec, isWanted, keep) || !await loupe.orbit.load(spec, isWanted)) return none();
+            if (!await finished(spec, isWanted, keep) || !await loupe.orbit.load(spec, wanted(), isWanted)) return none();
         } catch (error) {
             if (isWanted()) stopped(error.message, error.hint);
             return none();
         }
-        Object.assign(now, {outputs: null, exact: null, placed: null});
+        Object.assign(now, {payload: null, exact: null, placed: null});
+        loupe.neroPlace.arrive(spec, before && before.spec.orbit);
         CARDS.filter((name) => !["projection", "similar"].includes(name)).forEach((name) => say(name, "ready"));
         return {version: ++now.version, task: spec.task};
+    }
+
+    /** Another metric or side: fetch what it needs, then tell the views; the map is placed anew only
+     *  where its curves are others. */
+    async function measure(ready, metric, side) {
+        if (!ready || !loupe.orbit.current) return [none(), none()];
+        const version = now.version, isWanted = () => version === now.version && isHere();
+        try {
+            if (!await loupe.orbit.need({metric, side: side || "truth"}, isWanted)) return [none(), none()];
+        } catch (error) {
+            loupe.notify({title: "This metric could not be loaded", message: error.message, kind: "error"});
+            return [none(), none()];
+        }
+        const {spec, shown} = loupe.orbit.current, curves = {metric: loupe.orbit.single().name,
+            consensus: loupe.orbit.by(), of: [spec.items.key, spec.orbit.key], version: ready.version};
+        const isSame = now.curves === JSON.stringify(curves);
+        now.curves = JSON.stringify(curves);
+        return [{version, metric: shown.name, side, at: (now.measured = (now.measured || 0) + 1)},
+            isSame ? none() : curves];
     }
 
     // --- overview ------------------------------------------------------------------------------
@@ -96,7 +123,7 @@ window.loupe = window.loupe || {};
         return now.rows;
     }
 
-    function aggregate(ready, subset, metric, selection) {
+    function aggregate(ready, subset, selection, averaged) {
         if (!ready || !loupe.orbit.current) return none();
         const rows = rowsFor(subset, selection);
         if (!rows.length) {
@@ -105,11 +132,13 @@ window.loupe = window.loupe || {};
             return none();
         }
         say("aggregate", "ready");
-        honest("aggregate", rows.length, [metric, `${loupe.orbit.current.e} angles`], rows);
-        words().describeAggregate(rows, metric);
+        const {e, shown} = loupe.orbit.current;
+        honest("aggregate", rows.length, [shown.label, words().compared(), `${e} ${words().elements()}`,
+            words().scale(shown)], rows);
+        words().describeAggregate(rows);
         const beside = subset === "selection" ? [] : now.selected;
         words().legend(beside.length);
-        return loupe.draw.aggregate(rows, beside, metric);
+        return loupe.draw.aggregate(rows, beside, averaged);
     }
 
     async function placed(answer) {
@@ -149,14 +178,16 @@ window.loupe = window.loupe || {};
         if (!where || !now.placed || !loupe.orbit.current) return none();
         const {xy, rows, trust, name, seed} = now.placed, model = modelAt(focus);
         if (rows.some((row) => row >= loupe.orbit.current.n)) return none(); // of the previous task
-        const extra = [`${name}, seed ${seed}`];
+        const metric = loupe.orbit.single(), extra = [`${name}, seed ${seed}`];
         if (Number.isFinite(trust)) extra.push(`trustworthiness ${trust.toFixed(2)}`);
-        honest("projection", rows.length, extra, rows);
+        honest("projection", rows.length, [...extra, words().compared()], rows, metric);
         now.order = loupe.orbit.ordered(model, rows, colour);
-        const title = colour === "mean" ? "mean confidence" : "variance of confidence";
+        const isWord = metric.label.slice(1, 2) === metric.label.slice(1, 2).toLowerCase();
+        const short = isWord ? metric.label.toLowerCase() : metric.label; // but IOU stays IOU
+        const title = colour === "mean" ? `mean ${short}` : `variance of ${short}`;
         const values = loupe.orbit.colouring(model, rows, colour);
         words().describeMap(name, values, title);
-        return loupe.draw.projection(xy, rows, values, title);
+        return loupe.draw.projection(xy, rows, values, title, colour === "mean" && !metric.higher_is_better);
     }
 
     /** The red ring, the muted rest, and the read-out of the place in the order. */
@@ -180,151 +211,78 @@ window.loupe = window.loupe || {};
         return row === undefined ? 0 : row;
     }
 
-    function individual(ready, id, selection, subset) {
+    /** The item's plot: at once from what is here, and again once marks and maps of its elements are. */
+    async function individual(ready, id, selection, subset, averaged) {
         if (!ready || !loupe.orbit.current) return none();
-        const row = rowOf(id), rows = rowsFor(subset, selection);
+        const row = rowOf(id), rows = rowsFor(subset, selection), {spec} = loupe.orbit.current;
         const band = now.selected.length > 1 ? now.selected : rows;
         now.row = row;
         mark();
-        honest("individual", 1, [loupe.sprites.name(row), `band over ${band.length}`], [row]);
+        const told = words().tip(row, rows);
+        honest("individual", 1, [spec.orbit.layout === "squares" && told, loupe.sprites.name(row), words().compared(true),
+            band.length > 1 && words().hasBand() && `band over ${band.length}`], [row], loupe.orbit.single());
         words().bandKey(band.length, band === now.selected);
         words().describeIndividual(row);
-        return loupe.draw.individual(row, band);
+        const draw = (payload) => loupe.draw.individual(row, band, averaged, payload);
+        if (spec.views.detail === "bars") return draw(null);
+        const mine = (now.individual = {}), held = loupe.orbit.current;
+        if (!now.payload || now.payload.row !== row) setProps(graph("individual"), {figure: draw(null)});
+        try {
+            const payload = await loupe.orbit.item(row);
+            return mine === now.individual && held === loupe.orbit.current && isHere() ? draw(payload) : none();
+        } catch (_said) { // the input card says why
+            return none();
+        }
     }
 
-    function bars(ready, id) {
-        if (!ready || !loupe.orbit.current) return none();
+    function outputs(ready, id) {
+        const {current} = loupe.orbit;
+        if (!ready || !current || current.spec.views.detail !== "bars") return none();
         return loupe.draw.detail(rowOf(id));
-    }
-
-    /** Fetch the item's outputs and pixels, then show them at the current angle. */
-    async function item(ready, id) {
-        if (!ready || !loupe.orbit.current) return;
-        const row = rowOf(id), {spec} = loupe.orbit.current, mine = (now.itemToken = {});
-        try {
-            const {outputs, imageUrl} = await loupe.orbit.item(row);
-            if (mine !== now.itemToken || !isHere()) return;
-            const source = imageUrl ? await loupe.raster.pixels(imageUrl)
-                : await loupe.raster.pixels(spec.items.atlas.url, loupe.raster.cell(spec.items.atlas, row));
-            if (mine !== now.itemToken || !isHere()) return;
-            Object.assign(now, {outputs, source, row, exact: null});
-        } catch (error) {
-            if (mine === now.itemToken) say("input", "failed", {message: error.message, hint: error.hint || ""});
-            return;
-        }
-        say("input", "ready");
-        honest("detail", 1, [loupe.sprites.name(row)]);
-        honest("input", 1, [loupe.sprites.name(row), `${now.source.width} × ${now.source.height} px`]);
-        settle(now.angle);
-    }
-
-    /** Outputs of every model at an element of the orbit: [{values, classes}]. */
-    function outputsAt(index) {
-        return now.outputs.map(({values, classes}) => ({classes,
-            values: values.subarray(index * classes.length, (index + 1) * classes.length)}));
-    }
-
-    /** [[model, probability of the true class], …]; 0 where it is not among those kept. */
-    function truthOf(outputs, row) {
-        const truth = loupe.orbit.current.labels[row];
-        return loupe.orbit.current.models.map((model, i) => {
-            const at = Array.from(outputs[i].classes, Number).indexOf(truth);
-            return [model, at < 0 ? 0 : outputs[i].values[at]];
-        });
-    }
-
-    const outputsNear = (angle) => now.exact || outputsAt(loupe.orbit.nearest(angle).index);
-
-    /** Everything that moves with the angle, cheap enough for every frame. */
-    function live(angle, isAtRest = false) {
-        if (!now.outputs || !loupe.orbit.current || !isHere()) return;
-        const outputs = outputsNear(angle), truth = loupe.orbit.current.labels[now.row];
-        now.shown = angle;
-        loupe.draw.moveCursor(graph("individual"), angle, truthOf(outputs, now.row));
-        loupe.draw.moveCursor(graph("aggregate"), angle, []);
-        loupe.raster.draw(document.getElementById("nero-canvas"), now.source, angle);
-        loupe.draw.moveBars(graph("detail"), outputs, truth, !isAtRest);
-        loupe.sprites.caption(now.row, angle, outputs);
-    }
-
-    /** What belongs to an angle once it rests: Plotly's own drawings and what is read aloud. */
-    function refresh(angle) {
-        if (!now.outputs || !loupe.orbit.current || !isHere()) return;
-        live(angle, true);
-        loupe.draw.moveLine(graph("confusion"), angle);
-        const outputs = outputsNear(angle), values = truthOf(outputs, now.row);
-        words().describeOutputs(angle, outputs);
-        const dial = document.getElementById("nero-dial");
-        dial.setAttribute("aria-valuenow", String(Number(angle.toFixed(2))));
-        dial.setAttribute("aria-valuetext", loupe.sprites.spoken(now.row, angle, values));
-    }
-
-    let resting = 0;
-    function rest(angle) {
-        clearTimeout(resting);
-        live(angle);
-        resting = setTimeout(() => { if (now.shown === angle) refresh(angle); }, REST_MS);
-    }
-
-    /** The angle has come to rest: off the computed orbit the models answer once more. */
-    async function settle(angle) {
-        if (!now.outputs) return;
-        now.exact = null;
-        rest(angle);
-        if (loupe.orbit.nearest(angle).gap < 1e-6) return;
-        const mine = (now.angleToken = {}), {row} = now;
-        try {
-            const exact = await loupe.orbit.at(row, angle);
-            if (mine !== now.angleToken || now.angle !== angle || now.row !== row) return;
-            now.exact = exact;
-            refresh(angle);
-        } catch (error) {
-            loupe.notify({title: "No answer at this angle", message: error.message, kind: "error"});
-        }
-    }
-
-    function showAngle(ready, value) {
-        if (!ready || !loupe.orbit.current) return;
-        const angle = Number(value);
-        if (value === "" || value === null || !Number.isFinite(angle)) return; // an empty box while typing
-        now.angle = ((angle % 360) + 360) % 360;
-        now.angleToken = null;
-        if (now.angle !== angle) setProps(control("angle"), {value: now.angle}); // once round: 400° is 40°
-        settle(now.angle);
     }
 
     // --- more ----------------------------------------------------------------------------------
 
-    function confusion(ready, focus, subset, selection) {
+    function groups(ready, focus, subset, selection) {
         if (!ready || !loupe.orbit.current) return none();
-        const rows = rowsFor(subset, selection), model = modelAt(focus);
+        const rows = rowsFor(subset, selection), model = modelAt(focus), {spec} = loupe.orbit.current;
         if (!rows.length) return none();
-        honest("confusion", rows.length, [model.title], rows);
-        return loupe.draw.confusion(model, rows);
+        if (!spec.has_truth && spec.has_classes) {
+            say("confusion", "empty", {message: "Nobody knows the right classes of these items.",
+                hint: "The agreement metric shows where answers change."});
+            return none();
+        }
+        honest("confusion", rows.length, spec.has_classes ? [model.title] : [words().compared()], rows,
+            loupe.orbit.single());
+        if (spec.has_classes) return loupe.draw.confusion(model, rows);
+        words().describeGroups(rows);
+        return loupe.draw.byClass(rows);
     }
 
     function worst(ready, focus, subset, selection) {
         if (!ready || !loupe.orbit.current) return [none(), none()];
         const rows = rowsFor(subset, selection), model = modelAt(focus);
-        honest("worst", rows.length, [`worst angle of ${model.title}`], rows);
+        honest("worst", rows.length, [`worst element of ${model.title}`, words().compared()], rows, loupe.orbit.single());
         return loupe.sprites.table(rows, model);
     }
 
-    /** Plotly has drawn one of the page's graphs: what follows the item and the angle comes back. */
+    /** Plotly has drawn one of the page's graphs: what follows the item and the cursor comes back. */
     function drawn(name, gd) {
         if (!isHere() || !loupe.orbit.current) return;
+        const place = now.shown || loupe.neroPlace.chosen();
         if (name === "projection") { mark(); thumbnails(); }
-        if (name === "confusion") loupe.draw.moveLine(graph("confusion"), now.angle);
-        if (name === "detail" && gd.data.length && !gd.data[0].__drawn) refresh(now.angle);
+        if (name === "confusion") loupe.draw.moveLine(graph("confusion"), place);
+        if (name === "detail" && gd.data.length && !gd.data[0].__drawn) loupe.neroPlace.refresh();
         if (name === "aggregate" || name === "individual") {
-            loupe.draw.ownMarks(gd);
-            live(now.shown);
+            loupe.draw.ownMarks(gd, place);
+            loupe.neroPlace.marks(place);
         }
     }
 
-    loupe.nero = {drawn, now, control, graph, card, setProps, modelAt, mark, live, settle, say, isHere};
+    loupe.nero = {drawn, now, control, graph, card, setProps, modelAt, mark, rowOf, say, honest, isHere};
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
-        nero: {visit, load, aggregate, placed, projection, individual, bars, item, angle: showAngle,
-            confusion, worst},
+        nero: {visit, load, measure, aggregate, placed, projection, individual, outputs, groups, worst,
+            item: (...given) => loupe.neroPlace.item(...given),
+            place: (...given) => loupe.neroPlace.place(...given)},
     });
 })(window.loupe);

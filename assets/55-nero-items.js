@@ -8,7 +8,8 @@ window.loupe = window.loupe || {};
     /** Name of a class; -1 is no answer. */
     const className = (k) => (k < 0 ? "no answer" : current().spec.items.classes[k] ?? String(k));
 
-    const name = (row) => `item ${current().ids[row]}, labelled ${className(current().labels[row])}`;
+    const name = (row) => (current().labels[row] < 0 ? `item ${current().ids[row]}`
+        : `item ${current().ids[row]}, labelled ${className(current().labels[row])}`);
 
     /** A thumbnail as a styled element: a window onto the sprite. */
     function thumbnail(row, size_px) {
@@ -33,53 +34,56 @@ window.loupe = window.loupe || {};
             right: (truth) => Number(classes[best]) === truth};
     }
 
-    /** Under the image: which item, at which angle, and what each model calls it. */
-    function caption(row, angle, outputs) {
+    /** Under the image: which item, at which place, and what each model calls it. */
+    function caption(row, place, outputs) {
         const host = document.getElementById("nero-caption"), truth = current().labels[row];
-        const {el} = loupe.dom, degrees = angle.toFixed(angle % 1 ? 1 : 0);
-        const head = el("p", {}, `#${current().ids[row]} · ${className(truth)} · ${degrees}°`);
+        const {el} = loupe.dom, known = truth < 0 ? "" : ` · ${className(truth)}`;
+        const head = el("p", {}, `#${current().ids[row]}${known} · ${place}`);
         const answers = current().models.map((model, i) => {
             const best = winner(outputs[i]), verdict = best.right(truth) ? "right" : "wrong";
             const probability = Number.isFinite(best.confidence) ? ` ${best.confidence.toFixed(2)}` : "";
-            return el("p", {class: `is-${verdict}`, style: `--model: ${model.colour}`},
+            const attributes = {style: `--model: ${model.colour}`, class: truth < 0 ? "" : `is-${verdict}`};
+            return el("p", attributes,
                 el("span", {class: "nero-who"}, `${model.title} `),
                 el("span", {class: "nero-answer", title: best.name}, best.name + probability),
-                el("span", {class: "nero-verdict", role: "img", "aria-label": verdict}));
+                truth < 0 ? null : el("span", {class: "nero-verdict", role: "img", "aria-label": verdict}));
         });
         host.replaceChildren(head, ...answers);
-    }
-
-    /** The same as one sentence, for screen readers. */
-    function spoken(row, angle, values) {
-        const told = (v) => (Number.isFinite(v) ? v.toFixed(2) : "undefined");
-        const answers = values.map(([model, v]) => `${model.title} ${told(v)}`).join(", ");
-        return `${Number(angle.toFixed(2))} degrees, ${name(row)}; confidence in the true class: ${answers}`;
     }
 
     const round = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null);
 
     /** Columns and rows of the grid of worst items for the model in focus. */
     function table(rows, focus) {
-        const means = loupe.orbit.colouring(focus, rows, "mean");
-        const variances = loupe.orbit.colouring(focus, rows, "variance");
-        const data = rows.map((row, i) => {
+        const {ids, labels, spec} = current(), better = loupe.orbit.single().higher_is_better;
+        const values = loupe.orbit.curves(focus);
+        const data = rows.map((row) => {
             const worst = loupe.orbit.worstElement(focus, row);
-            return {id: current().ids[row], key: String(current().ids[row]), row, label: className(current().labels[row]),
-                mean: round(means[i]), variance: round(variances[i]), angle: round(worst.angle),
-                called: className(worst.called)};
-        }).sort((a, b) => (a.mean ?? 2) - (b.mean ?? 2)); // undefined last
+            const [mean, variance] = loupe.orbit.moments(loupe.orbit.slice(values, row));
+            return {id: ids[row], key: String(ids[row]), row, label: labels[row] < 0 ? "" : className(labels[row]),
+                mean: round(mean), variance: round(variance), place: spec.orbit.labels[worst.element],
+                element: worst.element, value: round(worst.value),
+                called: worst.called === null ? "" : className(worst.called)};
+        });
+        const last = better ? Infinity : -Infinity, at = (one) => one.mean ?? last; // undefined last
+        data.sort((a, b) => (better ? at(a) - at(b) : at(b) - at(a)));
         const short = {valueFormatter: {function: "params.value === null ? '–' : d3.format('.3f')(params.value)"}};
         const number = (field, headerName, more) => ({field, headerName, flex: 1, minWidth: 62,
             type: "rightAligned", ...more});
+        const answer = spec.has_classes
+            ? {field: "called", headerName: "Called", minWidth: 64, flex: 1.4, tooltipField: "called"}
+            : number("value", "There", {...short, minWidth: 64});
+        const isShort = spec.orbit.labels.every((label) => label.length < 8);
         const columns = [
             {field: "row", headerName: "", cellRenderer: "NeroThumb", width: 44, sortable: false,
                 resizable: false},
             number("id", "Item", {flex: 0.8}),
-            {field: "label", headerName: "Truth", minWidth: 64, flex: 1.4, tooltipField: "label"},
+            {field: "label", headerName: spec.has_classes ? "Truth" : "Kind", minWidth: 64, flex: 1.4, tooltipField: "label"},
             number("mean", "Mean", short),
             number("variance", "Variance", {...short, minWidth: 76}),
-            number("angle", "Worst at", {minWidth: 76, valueFormatter: {function: "params.value + '°'"}}),
-            {field: "called", headerName: "Called", minWidth: 64, flex: 1.4, tooltipField: "called"}];
+            {field: "place", headerName: "Worst at", minWidth: 76, flex: isShort ? 1 : 2, tooltipField: "place",
+                ...(isShort ? {type: "rightAligned"} : {})},
+            answer];
         return [columns, data];
     }
 
@@ -125,12 +129,12 @@ window.loupe = window.loupe || {};
     function strip(found, choose) {
         const host = document.getElementById("nero-strip"), {el} = loupe.dom;
         host.replaceChildren(...found.map(({row, shift_deg: shift, distance}) => {
-            const turn = shift > 180 ? shift - 360 : shift;
-            const turned = turn ? `${turn > 0 ? "+" : "−"}${Math.abs(turn)}°` : "0°";
-            const label = `${name(row)}, turned by ${turn} degrees, distance ${distance.toFixed(3)}`;
+            const turn = shift > 180 ? shift - 360 : shift, isRound = shift !== null;
+            const turned = turn ? `${turn > 0 ? "+" : "−"}${Math.abs(turn)}° · ` : "0° · ";
+            const label = `${name(row)}, ${isRound ? `turned by ${turn} degrees, ` : ""}distance ${distance.toFixed(3)}`;
             return el("button", {type: "button", "aria-label": label, title: label, onclick: () => choose(row)},
-                picture(row), el("span", {}, className(current().labels[row])),
-                el("span", {}, `${turned} · ${distance.toFixed(3)}`));
+                picture(row), el("span", {}, current().labels[row] < 0 ? `#${current().ids[row]}` : className(current().labels[row])),
+                el("span", {}, `${isRound ? turned : ""}${distance.toFixed(3)}`));
         }));
     }
 
@@ -144,5 +148,5 @@ window.loupe = window.loupe || {};
         return window.React.createElement("span", {className: "nero-thumb", style});
     };
 
-    loupe.sprites = {name, thumbnail, winner, caption, spoken, table, onMap, strip, className};
+    loupe.sprites = {name, thumbnail, winner, caption, table, onMap, strip, className};
 })(window.loupe);

@@ -6,10 +6,6 @@ window.loupe = window.loupe || {};
     const nero = () => loupe.nero;
     const here = () => nero().isHere() && loupe.orbit.current;
 
-    function chooseAngle(angle) {
-        nero().setProps(nero().control("angle"), {value: Number(angle.toFixed(2)) % 360});
-    }
-
     function chooseRow(row) {
         if (row === undefined || !here()) return;
         nero().setProps(nero().control("item"), {value: loupe.orbit.current.ids[row]});
@@ -21,25 +17,26 @@ window.loupe = window.loupe || {};
         return loupe.orbit.current.angles[index];
     }
 
-    function drag(angle) {
-        if (!here()) return;
-        nero().now.exact = null;
-        nero().live(snapped(angle));
-    }
-
     function release(angle) {
-        if (angle === nero().now.angle) nero().settle(angle); // no change for Dash to notice
-        else chooseAngle(angle);
+        if (angle === nero().now.angle) loupe.neroPlace.settle(loupe.neroPlace.chosen()); // Dash notices no change
+        else loupe.neroPlace.chooseAngle(angle);
     }
 
     /** Called when the page has mounted and whenever it has loaded another orbit. */
     function attach(ready) {
         if (!ready) return;
-        const options = {move: drag, done: (angle) => here() && release(snapped(angle))};
-        loupe.dial.attach(document.getElementById("nero-dial"), options);
-        loupe.dial.attach(document.getElementById("nero-aggregate-graph"), options);
+        const isOn = () => here() && loupe.neroPlace.isRound();
+        const round = {isOn, move: (angle) => loupe.neroPlace.drag(loupe.orbit.nearest(angle).index),
+            done: (angle) => here() && release(snapped(angle))};
+        const cells = {orbit: () => (here() ? loupe.orbit.current.spec.orbit : null),
+            move: loupe.neroPlace.drag, done: loupe.neroPlace.choose};
+        for (const id of ["nero-dial", "nero-aggregate-graph"]) {
+            const frame = document.getElementById(id);
+            loupe.dial.attach(frame, round);
+            loupe.layouts.attach(frame, cells);
+        }
         const canvas = document.getElementById("nero-canvas");
-        loupe.dial.attach(canvas.parentElement, {...options, centre: () => {
+        loupe.dial.attach(canvas.parentElement, {...round, centre: () => {
             const box = canvas.getBoundingClientRect();
             return {x: box.left + box.width / 2, y: box.top + box.height / 2, radius: box.width * 0.75};
         }});
@@ -67,7 +64,7 @@ window.loupe = window.loupe || {};
     function keepAngle(box) {
         if (!box || box.dataset.kept) return;
         box.dataset.kept = "on";
-        box.addEventListener("blur", () => { if (!box.value && here()) chooseAngle(nero().now.angle); });
+        box.addEventListener("blur", () => { if (!box.value && here()) loupe.neroPlace.chooseAngle(nero().now.angle); });
     }
 
     let lassoed = "";
@@ -92,10 +89,18 @@ window.loupe = window.loupe || {};
         chooseRow(order[(start + by + order.length) % order.length]);
     }
 
-    function turn(by) {
-        if (!here()) return;
-        const {angles, e} = loupe.orbit.current, {index} = loupe.orbit.nearest(nero().now.angle);
-        chooseAngle(angles[(index + by + e) % e]);
+    /** One element in a direction of the layout; false where the layout has none there. */
+    function move(direction) {
+        if (!here()) return false;
+        const {orbit} = loupe.orbit.current.spec;
+        if (!loupe.neroLayouts.directions(orbit).includes(direction)) return false;
+        loupe.neroPlace.choose(loupe.neroLayouts.step(orbit, loupe.neroPlace.chosen().element, direction));
+        return true;
+    }
+
+    /** Back to the element that changes nothing. */
+    function home() {
+        if (here()) loupe.neroPlace.choose(loupe.orbit.current.spec.orbit.identity);
     }
 
     const previous = (clicks) => { if (clicks) step(-1); };
@@ -119,9 +124,10 @@ window.loupe = window.loupe || {};
 
     async function showSimilar(focus) {
         if (!here()) return;
+        const busy = loupe.orbit.current;
         const model = nero().modelAt(focus), {row} = nero().now, card = nero().card("similar");
         const rows = await loupe.orbit.similar(model, row, SIMILAR);
-        if (row !== nero().now.row || !here()) return;
+        if (row !== nero().now.row || !here() || busy !== loupe.orbit.current) return;
         if (!rows.length) {
             nero().say("similar", "empty", {message: "There is no other item to compare with."});
             return;
@@ -130,7 +136,8 @@ window.loupe = window.loupe || {};
         loupe.sprites.strip(found, chooseRow);
         nero().say("similar", "ready");
         nero().setProps({type: "honesty", card}, {children: [`${found.length} nearest of`,
-            `${loupe.orbit.current.n} to ${loupe.sprites.name(row)}`].join(" ") + ` · ${model.title}`});
+            `${loupe.orbit.current.n} to ${loupe.sprites.name(row)}`].join(" ") + ` · ${model.title}`
+            + ` · by ${loupe.orbit.single().title}`});
     }
 
     /** Make the similar items and the chosen one the selection. */
@@ -140,29 +147,50 @@ window.loupe = window.loupe || {};
         return {items: spec.items.key, ids: rows.map((row) => ids[row]), by: "nero-similar"};
     }
 
+    const OWN = "own"; // the value of the data menu while a user's own set is open
+
     /** Another task opens the page afresh: its models, classes and items are others. */
     function openTask(chosen, task) {
-        if (chosen && task && chosen !== task) loupe.state.go(`/nero?task=${encodeURIComponent(chosen)}`);
+        if (chosen && task && chosen !== task && chosen !== OWN) {
+            loupe.state.go(`/nero?task=${encodeURIComponent(chosen)}`);
+        }
+        const {set} = loupe.state.current().values, held = loupe.orbit.current;
+        // From a set of one's own back to the task's.
+        if (chosen === task && set && set.startsWith("own-") && held && held.spec.set === set) {
+            loupe.state.go(`/nero?task=${encodeURIComponent(task)}`);
+        }
     }
 
-    /** Undo has written the state of another task into this page: open it with all of that state,
-     *  once the state has gathered it. */
-    function followTask(task, shown, tries = 60) {
-        if (!task || !shown || task === shown) return;
+    /** Undo has written the state of another task or set into this page: open it with all of that
+     *  state, once the state has gathered it. */
+    function followTask(task, set, shown, spec, tries = 60) {
+        const isShown = task === shown || shown === OWN, isHeld = !spec || !spec.set || spec.set === set;
+        if (!task || !shown || (isShown && isHeld)) return;
         const {page, values, url} = loupe.state.current();
-        const isGathered = page === "nero" && values.task === task;
+        const isGathered = page === "nero" && values.task === task && values.set === set;
         if (isGathered) loupe.state.go(new URL(url).pathname + new URL(url).search);
-        else if (tries) setTimeout(() => followTask(task, shown, tries - 1), 50);
+        else if (tries) setTimeout(() => followTask(task, set, shown, spec, tries - 1), 50);
+    }
+
+    /** The box of averages and the value of the state that it stands for follow each other. */
+    function average(checked, held) {
+        if (typeof checked === "boolean" && checked !== held) nero().setProps(nero().control("averaged"), {value: checked});
+    }
+
+    function followAverage(held, checked) {
+        if (typeof held === "boolean" && checked !== held) nero().setProps("nero-averaged", {checked: held});
     }
 
     function registerKeys() {
         const scope = "nero", when = () => Boolean(document.getElementById("nero-dial"));
         const add = (key, label, run) => loupe.keys.add({scope, key, label, run, when});
-        add("ArrowLeft", "Turn to the previous angle", () => turn(-1));
-        add("ArrowRight", "Turn to the next angle", () => turn(1));
-        add("ArrowUp", "Previous item in the order of the colour", () => step(-1));
-        add("ArrowDown", "Next item in the order of the colour", () => step(1));
-        add("0", "Back to 0°", () => here() && chooseAngle(0));
+        add("ArrowLeft", "Previous element, or the one at the left", () => move("left"));
+        add("ArrowRight", "Next element, or the one at the right", () => move("right"));
+        add("ArrowUp", "Element above; on circles and lines the previous item", () => move("up") || step(-1));
+        add("ArrowDown", "Element below; on circles and lines the next item", () => move("down") || step(1));
+        add("PageUp", "Previous item in the order of the colour", () => step(-1));
+        add("PageDown", "Next item in the order of the colour", () => step(1));
+        add("0", "Back to the element that changes nothing", home);
         add("k", "Select the items whose orbit looks like this", () =>
             document.getElementById("nero-take").click());
     }
@@ -180,6 +208,7 @@ window.loupe = window.loupe || {};
         nero().setProps("nero-ready", {data: {version: ++now.version, task: loupe.orbit.current.spec.task}});
     });
     window.dash_clientside = Object.assign({}, window.dash_clientside, {
-        nero_gestures: {attach, lasso, previous, next, order, open, similar, take, openTask, followTask},
+        nero_gestures: {attach, lasso, previous, next, order, open, similar, take, openTask, followTask,
+            average, followAverage},
     });
 })(window.loupe);

@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from backend import cli_nero, cli_show, cli_zoom, devices
+from backend import cli_nero, cli_show, cli_zoom, devices, plugins
 from backend.errors import BackendError, Cancelled
 
 USAGE_ERROR = 2
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     asked = parser().parse_args(arguments)
     try:
+        plugins.load()
         asked.run(asked)
     except BackendError as error:
         sys.stderr.write(f"{error}\n")

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-from backend.errors import NotFound, WeightsRefused
+from backend.errors import BadRequest, NotFound, WeightsRefused
 from backend.protocols import ModelBackend
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
@@ -24,13 +25,34 @@ BUILDERS: Final = {
     "needles": "backend.zoom.backend:build",
 }
 """``module:function(card, device)`` for tasks whose models are not image classifiers."""
+Build = Callable[[ModelCard, str], ModelBackend]
+_outside: Final[dict[str, Build]] = {}
 _loading = threading.Lock()
 
 
 @cache
 def models() -> dict[str, ModelCard]:
-    """Every model card by key. Do not change the dict: it is shared."""
+    """Every model card by key. Do not change the dict: it is shared; see :func:`register`."""
     return load_cards()
+
+
+def register(card: ModelCard, build: Build) -> ModelCard:
+    """Adds a model of your own, for this process: it is then listed, asked for and run by its key.
+
+    A worker is a process of its own; name your module in ``LOUPE_PLUGINS`` to have it imported
+    wherever it is needed.
+
+    Args:
+        build: card and device to a backend, called when the model is first needed.
+
+    Raises:
+        BadRequest: the key is taken.
+    """
+    if card.key in models():
+        raise BadRequest(f"There is a model {card.key!r} already.", "Choose another key for yours.")
+    models()[card.key] = card
+    _outside[card.key] = build
+    return card
 
 
 def models_for(task: str) -> dict[str, ModelCard]:
@@ -80,6 +102,8 @@ def default_device() -> str:
 def _loaded(key: str, device: str) -> ModelBackend:
     found = models()[key]
     try:
+        if found.key in _outside:
+            return _outside[found.key](found, device)
         if found.task in BUILDERS:
             module, _, function = BUILDERS[found.task].partition(":")
             built: ModelBackend = getattr(importlib.import_module(module), function)(found, device)
@@ -90,5 +114,6 @@ def _loaded(key: str, device: str) -> ModelBackend:
         return TorchBackend(load_module(found), found, device)
     except WeightsMismatch as error:
         raise WeightsRefused(
-            str(error), "Restore the file from the repository, or train it again."
+            str(error),
+            "Restore the file from the repository, install requirements.txt again, or train it.",
         ) from error

@@ -10,7 +10,7 @@ import io
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from backend.protocols import I64
 from backend.uploads import BadImage, read_image
 from models.cards import Task
 from models.class_names import class_names
+from models.piv_flows import FAMILIES
 
 __all__ = [
     "ArrayItems",
@@ -98,6 +99,53 @@ _BUNDLED = (
         "lomiri-wallpapers-16.04, labelled by what they show.",
         "CC0-1.0, CC-BY-2.0, CC-BY-4.0 and public domain; see each photograph",
     ),
+    BundledInfo(
+        "scenes",
+        "Things on photographs (composed)",
+        "detection",
+        60,
+        (256, 256, 3),
+        "scenes/eval.npz",
+        "Composed: cut-outs of Tux Paint's stamps pasted on photographs from Debian's "
+        "lomiri-wallpapers-16.04, scikit-image and scikit-learn, 12 of each of five classes. "
+        "No bundled detector was trained on these cut-outs or photographs.",
+        "GPL-2.0-or-later (cut-outs), CC-BY-4.0, CC-BY-2.0 and CC0-1.0 (photographs)",
+    ),
+    BundledInfo(
+        "piv",
+        "Particle pairs (synthetic)",
+        "piv",
+        120,
+        (128, 256, 1),
+        "piv/eval.npz",
+        "Synthetic pairs of particle images with exactly known fields, 20 of each of six flow "
+        "families, made by this repository; none is a recording or a simulation. No bundled model "
+        "was trained on them.",
+        "as this repository",
+    ),
+    BundledInfo(
+        "definitions",
+        "Definitions",
+        "texts",
+        400,
+        (64, 64, 1),
+        "texts/definitions.npz",
+        "400 definitions of nouns from WordNet 3.0 (Debian's wordnet-base), 40 of each of ten "
+        "kinds, drawn from the 120 most familiar; insulting words were left out.",
+        "WordNet 3.0 licence (permissive)",
+    ),
+    BundledInfo(
+        "furniture",
+        "Furniture as points",
+        "points",
+        100,
+        (64, 64, 1),
+        "points/evaluation.npz",
+        "2,048 points on the surface of each of 100 models of Sweet Home 3D (Debian's "
+        "sweethome3d-furniture 1.8-1) in ten classes. No bundled model was trained on them or on "
+        "near-duplicates of them.",
+        "CC0-1.0 and CC-BY-3.0; see each model",
+    ),
 )
 
 
@@ -106,14 +154,23 @@ def bundled() -> dict[str, BundledInfo]:
     return {info.key: info for info in _BUNDLED}
 
 
-@cache
 def load(key: str) -> ItemSet:
-    """The bundled data set of that key, read once and kept.
+    """The data set of that key: a bundled one, read once and kept, or one that a user has opened.
 
     Raises:
         UnknownDataset: there is none.
         DamagedDataset: its files are missing or broken.
+        NotFound: the user's files are no longer held here.
     """
+    if key.startswith("own-"):
+        from backend import own_sets
+
+        return own_sets.load(key)
+    return _bundled(key)
+
+
+@cache
+def _bundled(key: str) -> ItemSet:
     known = bundled()
     if key not in known:
         raise UnknownDataset(f"There is no data set {key!r}.", f"There are {', '.join(known)}.")
@@ -123,7 +180,7 @@ def load(key: str) -> ItemSet:
         content = io.BytesIO((DATA / info.file).read_bytes())
         with np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return _photos(info, arrays) if info.task == "imagenet" else _small(info, arrays)
+        return _BUILD.get(info.task, _small)(info, arrays)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DamagedDataset(
             f"The files of the data set {info.title!r} are missing or broken.",
@@ -173,3 +230,67 @@ def _photos(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ArrayItems
             "photo": photo,
         },
     )
+
+
+def _pairs(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Pairs of particle images; the id is the row."""
+    from backend import particle_pairs
+
+    return particle_pairs.bundled(
+        arrays,
+        FAMILIES,
+        key=info.key,
+        title=info.title,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
+def _scenes(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Composed scenes; the id is the row."""
+    from backend import scenes
+
+    return scenes.bundled(
+        arrays, key=info.key, title=info.title, source=info.source, licence=info.licence
+    )
+
+
+def _texts(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Definitions; the id is WordNet's number of the meaning."""
+    from backend import text_items
+
+    return text_items.bundled(
+        arrays,
+        class_names(info.task),
+        key=info.key,
+        title=info.title,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
+def _clouds(info: BundledInfo, arrays: Mapping[str, NDArray[Any]]) -> ItemSet:
+    """Clouds of points; the id is the row."""
+    from backend import clouds
+
+    text = (DATA / "points" / "models.toml").read_text(encoding="utf-8")
+    notes = [note for note in tomllib.loads(text)["model"] if note["split"] == "evaluation"]
+    return clouds.bundled(
+        arrays,
+        notes,
+        class_names(info.task),
+        key=info.key,
+        title=info.title,
+        source=info.source,
+        licence=info.licence,
+    )
+
+
+_BUILD: dict[str, Callable[[BundledInfo, Mapping[str, NDArray[Any]]], ItemSet]] = {
+    "detection": _scenes,
+    "imagenet": _photos,
+    "piv": _pairs,
+    "points": _clouds,
+    "texts": _texts,
+}
+"""What makes a set of a task's file, where it is not small images."""

@@ -57,6 +57,11 @@ TABLE: Final[dict[str, Setting]] = {
     "max_request_mb": Setting(
         "LOUPE_MAX_REQUEST_MB", "8", "Largest request the server reads, in MB."
     ),
+    "plugins": Setting(
+        "LOUPE_PLUGINS",
+        "",
+        "Modules of your own that register orbits, tasks or models, separated by commas.",
+    ),
     "image_roots": Setting(
         "LOUPE_IMAGE_ROOTS",
         "",
@@ -88,6 +93,7 @@ class Settings:
     cache_bytes: int
     memory_cache_bytes: int
     max_request_bytes: int
+    plugins: str
     image_roots: tuple[Path, ...]
     image_bytes: int
     pyramid_bytes: int
@@ -120,6 +126,7 @@ class Settings:
             memory_cache_bytes=_whole("memory_cache_mb", text["memory_cache_mb"], 1, 1_000_000)
             * 1_000_000,
             max_request_bytes=_whole("max_request_mb", text["max_request_mb"], 1, 1024) * 1_000_000,
+            plugins=text["plugins"],
             image_roots=_folders("image_roots", text["image_roots"], state_dir / "images"),
             image_bytes=_whole("image_mb", text["image_mb"], 16, 1_000_000) * 1_000_000,
             pyramid_bytes=_whole("pyramid_mb", text["pyramid_mb"], 100, 100_000_000) * 1_000_000,

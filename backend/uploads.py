@@ -43,12 +43,23 @@ def read_image(data: bytes, shape: tuple[int, int, int]) -> U8:
             million pixels or a side under 8 px; CMYK, or more than 8 bits per channel.
     """
     height, width, channels = shape
+    flat = decoded(data, "L" if channels == 1 else "RGB")
+    fitted = ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS)
+    return np.array(fitted, dtype=np.uint8)
+
+
+def decoded(data: bytes, mode: str) -> Image.Image:
+    """The upload at its own size, in the mode "L" or "RGB", with the care of :func:`read_image`.
+
+    Raises:
+        BadImage: as :func:`read_image` does.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _check_header(picture)
             picture.load()
             upright = ImageOps.exif_transpose(picture)
-            flat = _flatten(upright, "L" if channels == 1 else "RGB")
+            return _flatten(upright, mode)
     except UnidentifiedImageError as error:
         raise BadImage(
             "The file is not an image that can be read here.", "Use PNG, JPEG, WebP or BMP."
@@ -59,8 +70,6 @@ def read_image(data: bytes, shape: tuple[int, int, int]) -> U8:
         raise BadImage(
             "The image file is damaged or was cut short.", "Save it again and upload the new file."
         ) from error
-    fitted = ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS)
-    return np.array(fitted, dtype=np.uint8)
 
 
 def _check_header(picture: Image.Image) -> None:

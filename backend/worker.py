@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import orjson
 
-from backend import wire
+from backend import own_sets, plugins, wire
 from backend.cache import ArrayStore
 from backend.errors import BackendError, Cancelled, DeviceFull
 from backend.protocols import JSON, Arrays
@@ -216,6 +216,8 @@ def main() -> None:
     store = ArrayStore(
         Path(start["root"]), start["budget_bytes"], [Path(path) for path in start["bundled"]]
     )
+    own_sets.use(store)
+    plugins.load()
     Worker(Connection(start["fd"]), start["runs"], store).serve()
     os._exit(0)  # threads may be deep inside a forward pass; the results on disk are whole files
 

@@ -78,8 +78,9 @@ def ordered_models() -> list[str]:
 
 
 def _task_of(key: str) -> str:
-    """The NERO task whose data set the model answers about."""
-    return next(name for name in tasks.names() if key in catalog.models_for(name))
+    """The NERO task whose data set the model answers about; the first where none does."""
+    fitting = (name for name in tasks.names() if key in catalog.models_for(name))
+    return next(fitting, tasks.names()[0])
 
 
 def _count(value: float | None) -> str:

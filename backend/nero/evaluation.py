@@ -20,6 +20,7 @@ from backend.protocols import F32, I64, ModelBackend, Progress
 # Transformed inputs held at once, so few that they are read again while in the cache: 16 digits at
 # 72 angles, which are 18 whole batches of 64.
 SLAB_BYTES: Final = 3_700_000
+TEXT_BYTES: Final = 50_000  # a text costs as much time as an image of this size, give or take
 
 Model = ModelBackend | Callable[[F32], Any] | str
 
@@ -101,8 +102,7 @@ def _run(
 ) -> list[_Piece]:
     """A few items and one block of elements at a time; only what is kept outlives its items."""
     n = len(source)
-    input_bytes = 4 * int(np.prod(np.shape(source.read(0, 1))[1:], dtype=np.int64)) or 1
-    at_most = max(1, SLAB_BYTES // input_bytes)
+    at_most = max(1, SLAB_BYTES // _input_bytes(source))
     step, blocks = max(1, at_most // orbit.size), blocks_of(orbit, at_most)
     pieces, done = [], 0
     for start in range(0, n, step):
@@ -117,6 +117,14 @@ def _run(
                 progress(done, n * orbit.size)
         pieces.append(_Piece(task, orbit, cast(F32, outputs), source.truth(start, stop)))
     return pieces
+
+
+def _input_bytes(source: Items) -> int:
+    """What one transformed input takes as float32, which says how many are made at once."""
+    first = np.asarray(source.read(0, 1))
+    if first.dtype.kind == "U":
+        return TEXT_BYTES
+    return 4 * int(np.prod(first.shape[1:], dtype=np.int64)) or 1
 
 
 def along(task: Task, predict: Predictor, orbit: Orbit, inputs: Any) -> F32:

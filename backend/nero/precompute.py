@@ -16,12 +16,16 @@ from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.jobs import JobRequest
 from backend.nero import projections, tasks, work
+from backend.nero.orbits import families, find
 from backend.nero.requests import OrbitRequest, ProjectionRequest
 from backend.protocols import Arrays
 from backend.settings import PROJECT
 
 RESULTS: Final = PROJECT / "data" / "results"
-BUDGET_BYTES: Final = 40_000_000
+BUDGET_BYTES: Final = 80_000_000
+SLOW_S: Final = 0.05  # per input on one CPU thread; beyond, a whole orbit of every item takes hours
+FEW: Final = 64
+MANY: Final = 1_000  # elements; beyond, only models that a view opens with are shipped
 log = logging.getLogger("loupe.precompute")
 
 
@@ -49,7 +53,10 @@ def jobs() -> list[JobRequest]:
     placed: list[JobRequest] = []
     for task in tasks.names():
         for model in catalog.models_for(task):
-            orbit = ""
+            orbit = opening_orbit(task, model)
+            is_compared = model in tasks.find(task).compare
+            if not is_compared and find(orbit).size > MANY:  # 18 MB a model; a job of two minutes
+                continue
             orbits.append(OrbitRequest(task, model, orbit).job())
             if task == "digits":  # the opening view shows the control; elsewhere it is a click away
                 orbits.append(OrbitRequest(task, model, control=True).job())
@@ -58,6 +65,17 @@ def jobs() -> list[JobRequest]:
                 for method in projections.METHODS
             ]
     return [*orbits, *placed]
+
+
+def opening_orbit(task: str, model: str) -> str:
+    """The orbit whose result is shipped: the one a view opens with, or, for a model that takes
+    long, the finest of at most ``FEW`` elements.
+    """
+    family = next(iter(families(tasks.find(task).domain).values()))
+    if catalog.card(model).metrics.get("seconds_per_input", 0.0) <= SLOW_S:
+        return family.orbit().key
+    few = (family.orbit(level) for level in family.levels)
+    return next(orbit.key for orbit in few if orbit.size <= FEW)
 
 
 def main(folder: Path = RESULTS) -> None:

@@ -123,10 +123,12 @@ class ProjectionRequest:
         orbit, dataset: as in :class:`OrbitRequest`.
         subset: "all", ``{"class": 3}`` or ``{"rows": [...]}`` of the task's set.
         method: pca, ica, isomap, tsne or umap.
+        metric: of the curves; the task's individual one unless given.
+        consensus: curves measured by the model's own consensus instead of the truth.
 
     Raises:
-        NotFound, BadRequest: as for :class:`OrbitRequest`; also for an unknown method, class or
-            seed, and for fewer than 3 items.
+        NotFound, BadRequest: as for :class:`OrbitRequest`; also for an unknown method, class,
+            metric or seed, for a task without consensus, and for fewer than 3 items.
     """
 
     task: str
@@ -136,8 +138,11 @@ class ProjectionRequest:
     method: str = "pca"
     seed: int = 0
     dataset: str = ""
+    metric: str = ""
+    consensus: bool = False
 
     def __post_init__(self) -> None:
+        self._check_curves()
         whole = self.orbit_request
         object.__setattr__(self, "orbit", whole.orbit)
         object.__setattr__(self, "dataset", whole.dataset)
@@ -152,6 +157,18 @@ class ProjectionRequest:
         count = len(self.rows())
         if count < 3:
             raise BadRequest(f"{count} items cannot be laid out in a plane.", "Select at least 3.")
+
+    def _check_curves(self) -> None:
+        task = tasks.find(self.task)
+        if self.metric == next(iter(task.metrics)):
+            object.__setattr__(self, "metric", "")  # one name for one thing, so that keys are equal
+        if self.metric and self.metric not in task.metrics:
+            raise BadRequest(
+                f"There is no metric {self.metric[:80]!r}.",
+                f"Metrics are {', '.join(task.metrics)}.",
+            )
+        if self.consensus and task.kind == "invariant":
+            raise BadRequest(f"{task.title} has no consensus.", "Ask for the truth.")
 
     @property
     def orbit_request(self) -> OrbitRequest:
@@ -181,6 +198,8 @@ class ProjectionRequest:
             "subset": self.subset,
             "method": self.method,
             "seed": self.seed,
+            "metric": self.metric,
+            "consensus": self.consensus,
         }
 
     @classmethod
@@ -199,6 +218,8 @@ class ProjectionRequest:
             _text(params, "method"),
             seed if isinstance(seed, int) else -1,
             whole.dataset,
+            _text(params, "metric") if "metric" in params else "",
+            params.get("consensus") is True,
         )
 
     def job(self, view: str = "") -> JobRequest:

@@ -16,6 +16,7 @@ from backend import catalog, datasets
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
 from backend.nero import orbits, projections, resample, tasks
+from backend.nero.consensus import consensus as by_consensus
 from backend.nero.evaluation import along, evaluate
 from backend.nero.items import channels_first
 from backend.nero.requests import (
@@ -128,7 +129,10 @@ def projection(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """
     request = ProjectionRequest.from_params(params)
     rows = np.asarray(request.rows())
-    curves = _stored_orbit(request.orbit_request, ticket).metric[rows]
+    result = _stored_orbit(request.orbit_request, ticket)
+    if request.consensus:
+        result = by_consensus(result)
+    curves = result.metrics[request.metric or next(iter(result.metrics))][rows]
     xy = projections.project(curves, request.method, request.seed)
     trust = projections.trustworthiness(curves, xy)
     return {

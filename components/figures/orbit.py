@@ -168,46 +168,6 @@ def projection(
     )
 
 
-def confusion(angles_deg: F32, classes: Sequence[str], shares: F32, *, view: str) -> go.Figure:
-    """Heat map ``(k, e)``: which wrong class the subset's items turn into at each angle."""
-    heat = go.Heatmap(
-        x=angles_deg,
-        y=list(classes),
-        z=shares if shares.size else None,
-        zmin=0,
-        colorscale="Viridis",
-        meta={"role": "heat"},
-        colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".2~p"},
-        hovertemplate="at %{x}°: %{z:.1%} called %{y}<extra></extra>",
-    )
-    return go.Figure(
-        heat,
-        layout={
-            "uirevision": view,
-            "margin": {"l": 64, "r": 4, "t": 6, "b": 36},
-            "xaxis": {
-                "ticksuffix": "°",
-                "dtick": 90,
-                "tickangle": 0,
-                "title": {"text": "angle", "standoff": 6},
-            },
-            "yaxis": {"type": "category", "automargin": True, "autorange": "reversed"},
-            "shapes": [
-                {
-                    "type": "line",
-                    "xref": "x",
-                    "yref": "paper",
-                    "x0": 0,
-                    "x1": 0,
-                    "y0": 0,
-                    "y1": 1,
-                    "line": {"color": CURSOR, "width": 2},
-                }
-            ],
-        },
-    )
-
-
 def _translucent(colour: str, opacity: float) -> str:
     """``#rrggbb`` with an opacity in [0, 1], as CSS ``rgba(...)``."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))

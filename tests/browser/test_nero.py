@@ -48,7 +48,7 @@ def bar_heights(page: Page) -> list[list[float]]:
 
 
 def stored(services: Services, model: str, step: int = 5) -> dict[str, np.ndarray]:
-    arrays = services.store.get(OrbitRequest("digits", model, step).job().key)
+    arrays = services.store.get(OrbitRequest("digits", model, f"rotation-{step}").job().key)
     assert arrays is not None
     return arrays
 
@@ -121,9 +121,8 @@ def test_off_grid_angle_asks_the_models_once(
     settle(page)
     assert len([url for url in traffic.urls if "/_nero/at" in url]) == 1
     item = int(evaluate(page, "loupe.orbit.current.ids[loupe.nero.now.row]"))
-    fresh = services.jobs.call(
-        "nero.at", {"task": "digits", "models": list(MODELS), "item": item, "angle_deg": 37.5}, 60
-    )
+    params = {"task": "digits", "models": list(MODELS), "item": item, "angle_deg": 37.5}
+    fresh = services.jobs.call("nero.at", {**params, "dataset": "digits"}, 60)
     np.testing.assert_allclose(bar_heights(page), fresh["probabilities"], atol=1e-5)
     neighbours = [stored(services, m)["outputs"] for m in MODELS]
     assert neighbours[0].shape[1] == 72  # 37.5° is not one of them: nothing was interpolated
@@ -251,7 +250,8 @@ def test_the_image_in_the_browser_is_the_models_input(page: Page, app_url: str, 
             degrees,
         )
         params = {"task": "digits", "models": ["digits-plain"], "item": item, "angle_deg": degrees}
-        wanted = services.jobs.call("nero.at", params, 60)["image"].astype(int).ravel()
+        answer = services.jobs.call("nero.at", {**params, "dataset": "digits"}, 60)
+        wanted = answer["image"].astype(int).ravel()
         assert np.abs(np.array(drawn) - wanted).max() <= 1, degrees
 
 
@@ -292,7 +292,7 @@ def test_two_browsers_do_not_see_each_other(page: Page, app_url: str, browser):
     other = browser.new_context().new_page()
     other.goto(f"{app_url}/nero?angle=200&task=digits")
     other.wait_for_function(
-        "() => loupe.nero?.now?.outputs && loupe.nero.now.angle === 200", timeout=60_000
+        "() => loupe.nero?.now?.payload && loupe.nero.now.angle === 200", timeout=60_000
     )
     page.locator("#nero-dial").focus()
     page.keyboard.press("ArrowRight")

@@ -22,7 +22,7 @@ OVERLAPS = """() => { const cards = [...document.querySelectorAll('.plot-card')]
         && p.top < q.bottom - 1 && q.top < p.bottom - 1)
         .map(([b]) => [a, b])); }"""
 PLOTS = ("aggregate", "projection", "individual", "detail", "confusion")
-TABLES = ("aggregate", "projection", "individual", "detail", "confusion", "worst")
+TABLES = ("aggregate", "projection", "individual", "detail", "confusion", "worst", "similar")
 
 
 @pytest.fixture
@@ -90,14 +90,15 @@ def test_moving_the_angle_draws_without_plotly_and_like_plotly(page: Page, app_u
             kept[name] = Plotly[name];
             Plotly[name] = (...all) => { calls += 1; return kept[name](...all); };
         }
-        for (let angle = 0; angle < 360; angle += 15) loupe.nero.live(angle);
-        loupe.nero.live(45);
+        const at = (angle) => loupe.neroPlace.live(loupe.neroPlace.placeOf(angle));
+        for (let angle = 0; angle < 360; angle += 15) at(angle);
+        at(45);
         Object.assign(Plotly, kept);
         return calls; }"""
     )
     assert calls == 0
     moved = evaluate(page, numbers)
-    evaluate(page, "loupe.nero.settle(45)")
+    evaluate(page, "loupe.neroPlace.settle(loupe.neroPlace.placeOf(45))")
     page.wait_for_timeout(400)
     drawn = evaluate(page, numbers)
     for ours, theirs in zip(moved, drawn, strict=True):
@@ -111,12 +112,14 @@ def test_undefined_answers_are_gaps_and_are_counted(page: Page, app_url: str):
     found = page.evaluate(
         """() => { const {current} = loupe.orbit, [model] = current.models;
         const rows = loupe.orbit.rowsOf('class:3'), at = (row, g) => row * current.e + g;
-        const forget = (at) => { model.predicted[at] = -1; model.metric[at] = NaN; };
+        const values = model.values.get('metric');
+        const forget = (at) => { model.predicted[at] = -1; values[at] = NaN; };
         rows.forEach((row) => forget(at(row, 7)));
         forget(at(rows[0], 8));
         const others = rows.slice(1).filter((row) => model.predicted[at(row, 8)] === 3).length;
+        model.values.delete('accuracy'); // it follows from the answers
         loupe.theme.set('dark');
-        return {share: loupe.orbit.aggregate(model, rows, 'accuracy', false)[8],
+        return {share: loupe.orbit.aggregate(model, rows)[8],
             wanted: others / (rows.length - 1), missing: rows.length + 1}; }"""
     )
     assert found["share"] == pytest.approx(found["wanted"])
@@ -129,7 +132,7 @@ def test_undefined_answers_are_gaps_and_are_counted(page: Page, app_url: str):
 
 def test_cancel_retry_and_the_newest_step_wins(page: Page, app_url: str):
     open_nero(page, app_url)
-    choose(page, "Angle step", "2°")
+    choose(page, "Step", "2°")
     card = page.locator("#nero-aggregate")
     expect(card).to_have_attribute("data-state", "job", timeout=30_000)
     card.locator("[data-action=cancel]").click()
@@ -138,14 +141,14 @@ def test_cancel_retry_and_the_newest_step_wins(page: Page, app_url: str):
     expect(page.locator("#nero-detail")).to_have_attribute("data-state", "empty")
     card.locator("[data-action=retry]").click()
     expect(card).to_have_attribute("data-state", "job")
-    choose(page, "Angle step", "90°")
+    choose(page, "Step", "90°")
     page.wait_for_function(
         "() => loupe.orbit.current && loupe.orbit.current.e === 4", timeout=90_000
     )
     expect(card).to_have_attribute("data-state", "ready")
     jobs = page.evaluate("() => fetch('/_jobs').then((answer) => answer.json())")
     listed = jobs if isinstance(jobs, list) else jobs["jobs"]
-    fine = [job["state"] for job in listed if job["params"].get("step_deg") == 2]
+    fine = [job["state"] for job in listed if job["params"].get("orbit") == "rotation-2"]
     assert set(fine) <= {"cancelled"}
 
 
@@ -239,8 +242,6 @@ def test_plots_have_words_that_follow(page: Page, app_url: str):
         assert len(label) > 20, name
     page.locator("#nero-dial").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#nero-detail-graph")).to_have_attribute(
-        "aria-label", re.compile("At 5 deg")
-    )
+    expect(page.locator("#nero-detail-graph")).to_have_attribute("aria-label", re.compile("^5°: "))
     said = page.locator("#nero-dial").get_attribute("aria-valuetext") or ""
-    assert said.startswith("5 degrees, item 3008, labelled 6; confidence in the true class")
+    assert said.startswith("5 degrees, item 3008, labelled 6; confidence of the true class")

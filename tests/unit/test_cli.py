@@ -41,7 +41,9 @@ def test_tables_in_three_formats_are_equal(tmp_path):
         pd.read_parquet(names[2]),
     ]
     for frame in frames:
-        assert list(frame) == ["angle_deg", "model", "accuracy", "mean_confidence", "n"]
+        assert list(frame) == [
+            *("element", "angle_deg", "model", "confidence", "accuracy", "agreement", "n"),
+        ]
         assert set(frame["n"]) == {1}
         np.testing.assert_allclose(
             frame["accuracy"].astype(float), frames[2]["accuracy"], atol=1e-6
@@ -61,8 +63,9 @@ def test_own_images(tmp_path, capsys):
         assert held["labels"].tolist() == labels[1:3].tolist()
     assert main([*RUN, *own, "--metric", "confidence"]) == 0
     told = capsys.readouterr()
-    assert "mean_confidence" in told.out
-    assert "16 of 16 images" in told.err
+    assert "confidence" in told.out
+    assert "16 of 16 inputs" in told.err
+    assert "mean confidence over 4 elements" in told.err
 
 
 def test_control_is_flatter_than_the_orbit(tmp_path):
@@ -86,7 +89,10 @@ def test_control_is_flatter_than_the_orbit(tmp_path):
         (["--items", "500:600"], "Rows run from 0 to 499"),
         (["--items", "x"], "such as 7, or 0:50"),
         (["--items", "5:5"], "outside the set"),
-        (["--images", "x.npy"], "belong together"),
+        (["--images", "good.npy"], "belong together"),
+        (["--labels", "0"], "--labels belong to --images"),
+        (["--orbit", "blur"], "exclude each other"),
+        (["--metric", "taste"], "Metrics are confidence, accuracy, agreement"),
         (["--npz", "/nowhere/at/all/out.npz"], "does not exist"),
         (["--images", "none.npy", "--labels", "none.npy"], "cannot be read"),
         (["--images", "text.npy", "--labels", "text.npy"], "not a plain .npy"),
@@ -128,11 +134,8 @@ def test_lists(tmp_path, capsys):
     assert main(["models", "list"]) == 0
     assert "digits-plain" in capsys.readouterr().out
     assert main(["data", "list", "--json", str(tmp_path / "data.json")]) == 0
-    assert {row["key"] for row in json.loads((tmp_path / "data.json").read_text())} == {
-        "digits",
-        "fashion",
-        "photos",
-    }
+    listed = {row["key"] for row in json.loads((tmp_path / "data.json").read_text())}
+    assert {"digits", "fashion", "photos"} <= listed
 
 
 def test_short_names_of_models():
@@ -159,3 +162,62 @@ def test_other_spans_are_refused(text):
 def test_it_runs_as_a_module():
     run = [sys.executable, "-m", "backend", "data", "list"]
     assert "digits" in subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    assert model_key("digits", "") == "digits-plain"  # what the task compares first
+
+
+def npz(tmp_path, *arguments: str) -> dict[str, np.ndarray]:
+    out = tmp_path / "out.npz"
+    assert main(["nero", *arguments, "--npz", str(out)]) == 0
+    with np.load(out, allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}
+
+
+def test_another_orbit_of_images_names_its_elements(tmp_path):
+    held = npz(tmp_path, "--items", "0:2", "--orbit", "contrast")
+    count = orbits.find("contrast").size
+    assert held["metric"].shape == (2, count)
+    assert held["positions"].shape == (count, 1)
+    assert "angles_deg" not in held
+    assert held["elements"].tolist() == list(orbits.find("contrast").labels)
+
+
+def test_pairs_of_frames_have_their_error_and_their_fields(tmp_path):
+    run = ("--task", "piv", "--model", "farneback", "--items", "0:2")
+    held = npz(tmp_path, *run)
+    assert held["metric"].shape == (2, 16)
+    assert held["field"].shape[:3] == (2, 16, 2)
+    assert held["error"].shape[:2] == (2, 16)
+    assert held["consensus_used"].tolist() == [16, 16]
+    # The coarse means of the map bound the root of the mean square from below.
+    coarse = np.sqrt((held["error"].astype(float) ** 2).mean(axis=(2, 3)))
+    assert (coarse <= held["metric"] * 1.001).all()
+    agreed = npz(tmp_path, *run, "--consensus")
+    assert not np.allclose(agreed["metric"], held["metric"])
+    np.testing.assert_array_equal(agreed["consensus"], held["consensus"])
+
+
+def test_scenes_have_their_boxes(tmp_path):
+    run = ("--task", "detection", "--model", "j0", "--orbit", "translations-32", "--items", "0:2")
+    held = npz(tmp_path, *run)
+    assert held["metric"].shape == (2, 16)
+    assert held["boxes"].shape == (2, 16, 10, 6)
+    assert set(held) >= {"metric_recall", "metric_ap", "consensus", "labels", "item_ids"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--task", "piv", "--angles", "4"], "piv has no --angles"),
+        (["--task", "piv", "--orbit", "blur"], "cannot be asked along"),
+        (["--task", "piv", "--labels", "0", "--images", "x.png"], "takes no --labels"),
+        (["--task", "piv", "--images", "gone.png"], "gone.png cannot be read"),
+        (["--task", "texts", "--images", "text.npy"], "takes no files"),
+        (["--orbit", "nowhere"], "no orbit 'nowhere'"),
+        (["--orbit", "blur", "--control"], "no there-and-back control"),
+    ],
+)
+def test_mistakes_of_other_tasks(arguments, sentence, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.npy").write_text("not an array")
+    assert main(["nero", *arguments]) == 2
+    assert sentence in capsys.readouterr().err

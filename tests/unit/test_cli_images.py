@@ -73,6 +73,18 @@ def test_bad_labels(pictures: Path, capsys, labels: list[str], sentence: str):
     assert sentence in capsys.readouterr().err
 
 
+def test_without_labels_answers_are_compared_with_each_other(pictures: Path, capsys):
+    files, out = sorted(pictures.glob("*.png")), pictures / "out.npz"
+    assert nero("--images", *files, "--npz", out) == 0
+    with np.load(out) as written:
+        assert np.isnan(written["metric"]).all()  # nobody knows the true class
+        agreement = written["metric_agreement"]
+        same = written["predicted"] == written["predicted"][:, :1]
+        np.testing.assert_array_equal(agreement, same)
+        assert (written["labels"] == -1).all()
+    assert "mean agreement over 4 elements" in capsys.readouterr().err
+
+
 def test_a_missing_file_and_an_empty_folder(tmp_path: Path, capsys):
     assert nero("--images", tmp_path / "gone.png", "--labels", "0") == 2
     assert "gone.png cannot be read" in capsys.readouterr().err

@@ -197,7 +197,7 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
     whole = (DATA / "digits" / "eval.npz").read_bytes()
     monkeypatch.setattr(datasets, "DATA", tmp_path)
     (tmp_path / "digits").mkdir()
-    load.cache_clear()
+    datasets._bundled.cache_clear()
     for content in (None, b"", b"no zip", whole[:-1000], whole[: len(whole) // 2]):
         if content is not None:
             (tmp_path / "digits" / "eval.npz").write_bytes(content)

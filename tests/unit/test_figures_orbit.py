@@ -9,6 +9,7 @@ import pytest
 
 from components import theme
 from components.figures import orbit as figures
+from components.figures import orbit_groups
 
 ANGLES = np.arange(0, 360, 90, dtype=np.float32)
 VALUES = np.array([1.0, 0.25, 0.5, 0.75], dtype=np.float32)
@@ -85,10 +86,20 @@ def test_projection_carries_integer_ids_and_switches_to_gl_for_many_points():
 
 def test_confusion_keeps_rows_in_the_order_of_the_classes():
     shares = np.eye(3, 4, dtype=np.float32)
-    heat = figures.confusion(ANGLES, ["x", "y", "z"], shares, view="v").data[0]
+    heat = orbit_groups.confusion(ANGLES, ["x", "y", "z"], shares, view="v").data[0]
     np.testing.assert_array_equal(heat.z, shares)
     assert list(heat.y) == ["x", "y", "z"]
     assert heat.zmin == 0  # a share: the scale starts at a true zero
+
+
+def test_kinds_have_a_box_for_each_model_in_its_colour():
+    means = np.array([0.1, 0.9, 0.5], np.float32)
+    curves = [curve(), curve("b", 1)]
+    figure = orbit_groups.by_class(curves, ["car", "cup", "car"], [means, means / 2], view="v")
+    assert [list(trace.y) for trace in figure.data] == [["car", "cup", "car"]] * 2
+    np.testing.assert_array_equal(figure.data[1].x, means / 2)
+    assert [trace.marker.color for trace in figure.data] == list(theme.MODEL_COLOURS[:2])
+    assert [trace.name for trace in figure.data] == ["A", "B"]
 
 
 def test_empty_figures_are_small_on_the_wire():

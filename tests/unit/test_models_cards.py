@@ -115,17 +115,49 @@ def test_other_weights_than_the_cards_are_refused(tmp_path: Path) -> None:
         verify_weights(CARD, tmp_path)
 
 
+def test_a_method_without_weights_is_named_by_what_it_says(tmp_path: Path) -> None:
+    method = replace(CARD, weights_file="", weights_sha256="")
+    written(tmp_path, method)
+    assert load_cards(tmp_path) == {"tiny": method}
+    verify_weights(method, tmp_path)  # there is nothing to look for
+    assert re.fullmatch("[0-9a-f]{16}", method.fingerprint)
+    others = [replace(method, **{name: "x"}) for name in ("architecture", "command", "summary")]
+    assert len({card.fingerprint for card in (CARD, method, *others)}) == 5
+    assert replace(method, limits="None.").fingerprint == method.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("weights_file", "sha256", "words"),
+    [
+        ("", CARD.weights_sha256, "must be empty without weights"),
+        ("tiny.safetensors", "", "64 lower-case hex digits"),
+    ],
+)
+def test_a_hash_and_a_weights_file_go_together(
+    tmp_path: Path, weights_file: str, sha256: str, words: str
+) -> None:
+    path = written(tmp_path, replace(CARD, weights_file=weights_file, weights_sha256=sha256))
+    with pytest.raises(CardError, match=words):
+        read_card(path)
+
+
 def test_bundled_cards_and_weights_belong_together() -> None:
     cards = load_cards()
     assert list(cards) == [
+        "detector-centernet", "detector-j0", "detector-j100", "detector-j33", "detector-j67",
         "digits-p4", "digits-plain", "digits-rotated", "fashion-plain", "fashion-rotated",
-        "imagenet-lite0",
+        "imagenet-lite0", "piv-correlation", "piv-farneback", "piv-net", "points-plain",
+        "points-rotated", "text-minilm", "text-words",
     ]  # fmt: skip
     for card in cards.values():
         verify_weights(card)
-        assert card.classes == class_names(card.task)
+        if card.task == "detection":  # a detector may know fewer things than COCO
+            assert set(card.classes) <= set(class_names(card.task))
+        else:
+            assert card.classes == class_names(card.task)
     on_disk = {path.name for path in WEIGHTS.glob("*.safetensors")}
-    assert on_disk == {card.weights_file for card in cards.values()}
+    named = {card.weights_file for card in cards.values()}
+    assert on_disk == {name for name in named if name and ":" not in name}
 
 
 def test_variants_of_a_task_had_the_same_budget() -> None:

@@ -22,6 +22,7 @@ from models.train_digits import accuracy_at
 
 CARDS = load_cards()
 SETS = {"digits": "digits", "fashion": "fashion", "imagenet": "photos"}
+CLASSIFIERS = {key: card for key, card in CARDS.items() if card.task in SETS}
 
 
 def stored(folder: Path, state: dict[str, torch.Tensor]) -> ModelCard:
@@ -84,7 +85,7 @@ def test_an_unknown_architecture_is_refused_listing_the_known() -> None:
         load_module(card)
 
 
-@pytest.mark.parametrize("key", CARDS)
+@pytest.mark.parametrize("key", CLASSIFIERS)
 def test_upright_accuracy_is_what_the_card_says(key: str) -> None:
     card = CARDS[key]
     items = load(SETS[card.task])
@@ -95,7 +96,7 @@ def test_upright_accuracy_is_what_the_card_says(key: str) -> None:
     assert abs(float(right.mean()) - card.metrics["upright_accuracy"]) <= 1.01 / len(items)
 
 
-@pytest.mark.parametrize("key", [key for key in CARDS if CARDS[key].task != "imagenet"])
+@pytest.mark.parametrize("key", [key for key in CLASSIFIERS if CARDS[key].task != "imagenet"])
 def test_accuracy_of_turned_images_is_what_the_card_says(key: str) -> None:
     card = CARDS[key]
     items = load(SETS[card.task])
@@ -126,7 +127,7 @@ def test_the_oriented_network_repeats_every_quarter_turn() -> None:
         assert np.ptp(curve) <= 0.02
 
 
-@pytest.mark.parametrize("key", CARDS)
+@pytest.mark.parametrize("key", CLASSIFIERS)
 def test_networks_can_be_traced_and_their_layers_exist(key: str) -> None:
     card = CARDS[key]
     module = load_module(card)
@@ -140,7 +141,7 @@ def test_networks_can_be_traced_and_their_layers_exist(key: str) -> None:
 
 
 def test_every_architecture_is_used() -> None:
-    assert {card.architecture for card in CARDS.values()} == set(ARCHITECTURES)
+    assert {card.architecture for card in CARDS.values()} >= set(ARCHITECTURES)
 
 
 def test_training_and_the_orbit_pages_turn_images_alike() -> None:

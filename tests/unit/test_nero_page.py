@@ -12,7 +12,10 @@ import pytest
 from dash import Dash
 
 from app import create_app
+from backend import catalog
+from backend.nero import orbits, tasks
 from backend.settings import Settings
+from components import nero_spec, nero_state
 from components.figures import orbit as figures
 from components.runtime import Services, create_services
 
@@ -52,6 +55,82 @@ def test_the_task_is_part_of_the_state_and_chosen_beside_it(app: Dash):
     text = page_json(app, task="photos")
     assert '"id": "nero-task"' in text
     assert text.count('"key": "task"') == 1
+
+
+def ids(text: str) -> list[str]:
+    """Ids of the page's own parts in the order of the document."""
+    import re
+
+    return re.findall(r'"id": "(nero-[a-z-]+)"', text)
+
+
+@pytest.mark.parametrize("task", [name for name in tasks.names() if catalog.models_for(name)])
+def test_every_task_has_the_same_skeleton(app: Dash, task: str):
+    text = page_json(app, task=task)
+    assert ids(text) == ids(page_json(app))
+    assert tasks.find(task).kind in text
+
+
+def test_consensus_is_offered_where_outputs_move_and_refused_with_a_reason(app: Dash):
+    for task in ("digits", "detection"):
+        text = page_json(app, task=task)
+        is_invariant = tasks.find(task).kind == "invariant"
+        assert ("There is no consensus here." in text) is is_invariant
+        assert (
+            '"disabled": true' in text.partition('"key": "consensus"')[2][:400]
+        ) or not is_invariant
+    assert (
+        page_json(app, task="digits", consensus="consensus").count("consensus=consensus is not")
+        == 1
+    )
+
+
+def test_averages_are_offered_where_there_are_maps_of_places(app: Dash):
+    for task, is_offered in (("piv", True), ("digits", False), ("detection", False)):
+        text = page_json(app, task=task)
+        assert "Show averaged NERO" in text
+        hidden = '"className": "nero-averaged", "hidden": true' in text
+        assert hidden is not is_offered
+
+
+def test_old_links_still_say_control(app: Dash):
+    assert nero_state.renamed({"orbit": "control"})["orbit"] == "rotation+control"
+    assert "is not one of" not in page_json(app, orbit="control", step="10")
+
+
+def test_samplings_belong_to_the_family(app: Dash):
+    assert "step=5 is not one of" in page_json(app, orbit="blur", step="5")
+    assert "step=1 is not one of" not in page_json(app, orbit="blur", step="1")
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_metrics_name_what_is_stored(task: str):
+    where = nero_state.place({"task": task})
+    told = nero_spec.metrics(where)
+    main = told[0]
+    assert (main["array"], main["single"]) == ("metric", main["name"])
+    assert [m["name"] for m in told] == list(tasks.find(task).metrics)
+    for metric in told[1:]:
+        derived = nero_state.answers_classes(task)
+        assert metric["array"] == (None if derived else f"metric_{metric['name']}")
+        assert (metric["consensus"] is None) is (tasks.find(task).kind == "invariant")
+    summary = next(m for m in told if m["name"] == tasks.find(task).summary)
+    assert summary["single"] == main["name"]  # a share of one item is 0 or 1
+
+
+@pytest.mark.parametrize("key", list(orbits.FAMILIES))
+def test_an_orbit_opens_away_from_where_nothing_changes(key: str):
+    orbit = orbits.find(key)
+    element = nero_spec.telling_element(orbit)
+    assert 0 <= element < orbit.size
+    assert element != orbit.identity_index
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("iou", "IOU"), ("iou_conf", "IOU conf"), ("accuracy", "Accuracy")]
+)
+def test_short_names_of_metrics(name: str, label: str):
+    assert nero_spec.label(name) == label
 
 
 @pytest.mark.parametrize("few", [True, False])

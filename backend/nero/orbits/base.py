@@ -20,6 +20,14 @@ from backend.protocols import F32, I64
 Layout = Literal["circle", "line", "heatmap", "squares", "discs"]
 Domain = Literal["image", "scene", "frames", "points", "text"]
 F64 = NDArray[np.float64]
+COORDINATES: Final[Mapping[Layout, int]] = {
+    "circle": 1,
+    "line": 1,
+    "heatmap": 2,
+    "squares": 2,
+    "discs": 3,
+}
+"""How many coordinates an element has on each layout."""
 BLOCK: Final = 72  # elements made together unless an orbit knows better
 
 
@@ -139,6 +147,20 @@ def checked(i: int, size: int) -> int:
     return int(i)
 
 
+def checked_all(elements: Any, size: int) -> I64:
+    """Elements ``(m,)`` as int64, each of them on an orbit.
+
+    Raises:
+        BadRequest: one is not, or is not a whole number.
+    """
+    found = np.asarray(elements)
+    if found.ndim != 1 or (found.dtype.kind not in "iu" and len(found)):
+        raise BadRequest("Elements are a list of whole numbers.", "Such as [0, 1, 2].")
+    for element in found[(found < 0) | (found >= size)]:
+        checked(int(element), size)
+    return found.astype(np.int64, copy=False)
+
+
 def outside(name: str, what: str) -> NoReturn:
     """Says that an element is not among those of an orbit.
 
@@ -157,7 +179,9 @@ class Family:
         make: the orbit of one level.
         levels: what people call each level, by its key, finest first or in the order of a menu.
         default: the level that a view opens with.
-        group: which kind of set it is, for the method card: "group" or "semigroup".
+        group: which kind of set it is, for the method card: "group", "semigroup" or, where
+            elements cannot always be joined, "set".
+        channels: of the images it can act on; 0 for any.
     """
 
     key: str
@@ -167,6 +191,7 @@ class Family:
     levels: Mapping[str, str]
     default: str
     group: Literal["group", "semigroup", "set"] = "group"
+    channels: int = 0
 
     def orbit(self, level: str = "") -> Orbit:
         """The orbit of a level, the default one unless given.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero.orbits.base import F64, Domain, Layout, checked, outside
+from backend.nero.orbits.base import F64, Domain, Layout, checked, checked_all, outside
 from backend.protocols import F32, I64
 
 PLANES = ("xy", "xz", "yz")
@@ -114,7 +114,7 @@ class AxisAngleDisc:
 
     def act(self, inputs: F32, elements: I64, out: F32 | None = None) -> F32:
         """Clouds ``(b, n, 3)`` under some rotations, ``(b, m, n, 3)`` float32."""
-        matrices = self.matrices[elements].astype(np.float32)
+        matrices = self.matrices[checked_all(elements, self.size)].astype(np.float32)
         return np.matmul(inputs[:, None], matrices.transpose(0, 2, 1)[None], out=out)
 
 

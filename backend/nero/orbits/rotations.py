@@ -11,7 +11,7 @@ import numpy as np
 
 from backend.errors import BadRequest
 from backend.nero import resample
-from backend.nero.orbits.base import F64, Domain, Layout, checked
+from backend.nero.orbits.base import F64, Domain, Layout, checked, checked_all
 from backend.protocols import F32, I64, U8
 
 STEP_LOW_DEG: Final = 1.0
@@ -107,7 +107,7 @@ class Rotations:
         return rotator.apply(inputs, and_back=True, out=out)
 
     def _rotator(self, inputs: U8 | F32, elements: I64, *, and_back: bool) -> resample.Rotator:
-        angles = tuple(self.angles_deg[elements].tolist())
+        angles = tuple(self.angles_deg[checked_all(elements, self.n)].tolist())
         return resample.rotator(angles, resample.square(inputs), and_back=and_back)
 
 

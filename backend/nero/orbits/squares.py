@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero.orbits.base import F64, Domain, Layout, checked
+from backend.nero.orbits.base import F64, Domain, Layout, checked, checked_all
 from backend.protocols import F32, I64, U8
 
 NAMES = (
@@ -102,7 +102,7 @@ class SquareSymmetries:
         if out is None:
             out = np.empty((len(inputs), len(elements), *inputs.shape[1:]), np.float32)
         scale = np.float32(255.0 if inputs.dtype == np.uint8 else 1.0)
-        for k, element in enumerate(elements):
+        for k, element in enumerate(checked_all(elements, self.size)):
             frames = inputs[:, ::-1] if element >= 8 else inputs
             np.divide(oriented(frames, int(element) % 8), scale, out=out[:, k])
         return out

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero.orbits.base import F64, Domain, Layout, checked, outside
+from backend.nero.orbits.base import F64, Domain, Layout, checked, checked_all, outside
 from backend.protocols import F32, I64, U8
 
 CROP_PX = 128
+BLOCK: Final = 256  # crops made together: 50 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,15 @@ class Translations:
         middle = np.array([(height_px - CROP_PX) // 2, (width_px - CROP_PX) // 2])
         return middle - self.positions[:, ::-1].astype(np.int64)
 
+    def blocks(self, at_most: int) -> list[I64]:
+        """All elements in large groups: crops are views of one scene, which is moved only once."""
+        step = max(BLOCK, at_most)
+        return [np.arange(i, min(self.size, i + step)) for i in range(0, self.size, step)]
+
     def act(self, inputs: U8 | F32, elements: I64, out: F32 | None = None) -> F32:
         """Crops ``(b, m, c, 128, 128)`` float32 in [0, 1] of scenes ``(b, c, h, w)``."""
         b, c, height, width = inputs.shape
-        corners = self.corners(height, width)[elements]
+        corners = self.corners(height, width)[checked_all(elements, self.size)]
         if out is None:
             out = np.empty((b, len(elements), c, CROP_PX, CROP_PX), np.float32)
         scale = np.float32(255.0 if inputs.dtype == np.uint8 else 1.0)

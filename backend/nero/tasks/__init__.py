@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
-from backend.errors import NotFound
+from backend.errors import BadRequest, NotFound
 from backend.nero.tasks.base import BaseTask, Consensus, Kind, Metric, Predictor, Task, Views
 from backend.nero.tasks.classification import Classification
+from backend.nero.tasks.detection import Detection
+from backend.nero.tasks.piv import ParticleMotion
+from backend.nero.tasks.points import Points
+from backend.nero.tasks.texts import Texts
 
 TASKS: Final[dict[str, Task]] = {
     task.name: task
@@ -17,6 +22,17 @@ TASKS: Final[dict[str, Task]] = {
         ),
         Classification("fashion", "Clothes", "fashion", ("fashion-plain", "fashion-rotated")),
         Classification("photos", "Photographs", "photos", ("imagenet-lite0",)),
+        Detection("detection", "Object detection", "scenes", ("detector-j0", "detector-j100")),
+        ParticleMotion("piv", "Particle motion", "piv", ("piv-net", "piv-farneback")),
+        Points("points", "Points in space", "furniture", ("points-plain", "points-rotated")),
+        Texts(
+            "texts",
+            "Texts",
+            "definitions",
+            ("text-minilm", "text-words"),
+            "text",
+            Views("text", "bars"),
+        ),
     )
 }
 
@@ -34,6 +50,30 @@ def find(task: str | Task) -> Task:
     return TASKS[task]
 
 
+def register(task: Task) -> Task:
+    """Adds a task of your own, for this process: it is then found, asked for and run by its name.
+
+    A worker is a process of its own; name your module in ``LOUPE_PLUGINS`` to have it imported
+    wherever it is needed.
+
+    Raises:
+        BadRequest: the name is taken or not usable, or the task says too little of itself.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", task.name) or task.name in TASKS:
+        raise BadRequest(
+            f"A task cannot be called {task.name[:40]!r}.",
+            f"Small letters and digits, and none of {', '.join(TASKS)}.",
+        )
+    if not task.metrics or task.summary not in task.metrics:
+        raise BadRequest(
+            f"{task.title} opens with the metric {task.summary!r} and has "
+            f"{', '.join(task.metrics) or 'none'}.",
+            "Give at least one, and name one of them as the summary.",
+        )
+    TASKS[task.name] = task
+    return task
+
+
 def names() -> Sequence[str]:
     """The tasks that can be asked for."""
     return tuple(TASKS)
@@ -44,6 +84,7 @@ __all__ = [
     "BaseTask",
     "Classification",
     "Consensus",
+    "Detection",
     "Kind",
     "Metric",
     "Predictor",
@@ -51,4 +92,5 @@ __all__ = [
     "Views",
     "find",
     "names",
+    "register",
 ]

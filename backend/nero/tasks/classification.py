@@ -129,7 +129,7 @@ def probabilities(predict: Callable[[Any], Any], batch: Array) -> F32:
     values = to_numpy(predict(batch))
     if values.ndim != 2 or len(values) != len(batch) or values.shape[1] < 2:
         raise BadRequest(
-            f"The model answered {len(batch)} images with an array of shape {values.shape}.",
+            f"The model answered {len(batch)} inputs with an array of shape {values.shape}.",
             f"It must be ({len(batch)}, number of classes).",
         )
     sums = values.sum(axis=1)
