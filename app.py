@@ -24,17 +24,8 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from dash import Dash
 
     from backend import plugins
-    from components import (
-        index,
-        nero_routes,
-        notices,
-        routes,
-        runtime,
-        security,
-        shell,
-        theme,
-        zoom_routes,
-    )
+    from components import index, nero_routes, notices, routes, runtime, security, shell, theme
+    from components.zoom_routes import register as register_zoom
 
     app = Dash(
         __name__,
@@ -51,7 +42,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))
     nero_routes.register(app.server)
-    zoom_routes.register(app.server)
+    register_zoom(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app
