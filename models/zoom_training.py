@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.zoom_baselines import AtsNet, DownscaledCnn
-from models.zoom_net import ZoomNet
+from models.zoom_net import Geometry, ZoomNet
 from models.zoom_sampling import complement, entropy, gumbel_order, order_weights, scored
 
 ENTROPY_WEIGHT = 1e-5
@@ -101,9 +101,8 @@ def zoom_pass(
     order = gumbel_order(second.detach().log(), int(times.max()), generator)
     row, rank = (torch.arange(order.shape[1]) < times[:, None]).nonzero().T
     place = order[row, rank]
-    at = places_px(sizes.view_px, sizes.tile_px)
     corner = torch.stack((tile // side, tile % side), 1) * sizes.tile_px
-    centres = corner[row] + torch.stack((at[place // sizes.view_px], at[place % sizes.view_px]), 1)
+    centres = corner[row] + _within(place, sizes)
     found = net.features(pieces_at(images, image[row], centres, sizes.subtile_px))
     chosen = second.gather(1, order)
     weights = order_weights(chosen.detach(), times)[row, rank]
@@ -118,6 +117,12 @@ def zoom_pass(
     joint = alpha[image[row], tile[row]] * betas[row, place]
     pieces = torch.cat((image[row, None], centres), 1)
     return Drawn(net.g(means), alpha, spread, tiles, betas, pieces, joint.detach())
+
+
+def _within(place: Tensor, sizes: Geometry) -> Tensor:
+    """Row and column (k, 2) in its tile that each place of a tile's view stands for."""
+    at = places_px(sizes.view_px, sizes.tile_px)
+    return torch.stack((at[place // sizes.view_px], at[place % sizes.view_px]), 1)
 
 
 def zoom_loss(

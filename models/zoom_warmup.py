@@ -44,7 +44,7 @@ def place_features(layers: nn.Module, images: Tensor, side: int, step: int) -> T
     """Features (n, s / step, s / step, 32), half precision, of the pieces around every
     ``step``-th pixel of images (n, 3, s, s) uint8; a few images at a time."""
     found = []
-    for some in images.split(AT_ONCE):
+    for some in torch.split(images, AT_ONCE):
         maps = feature_maps(layers, some.float() / 255.0)
         maps = functional.pad(maps, [side // 2, side - side // 2] * 2)
         count = images.shape[-1] // step
