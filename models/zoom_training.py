@@ -111,12 +111,17 @@ def zoom_pass(
     share = weights * times[row] / n_tiles
     means = torch.zeros(count, found.shape[1]).index_add(0, image[row], taught * share[:, None])
     if net.training and not rejects:
-        with torch.no_grad():
-            net.baseline.lerp_(found.mean(0), BASELINE_PACE)
+        learn_baseline(net, found)
     spread = entropy(alpha).sum() + entropy(betas).sum()
     joint = alpha[image[row], tile[row]] * betas[row, place]
     pieces = torch.cat((image[row, None], centres), 1)
     return Drawn(net.g(means), alpha, spread, tiles, betas, pieces, joint.detach())
+
+
+@torch.no_grad()
+def learn_baseline(net: ZoomNet, features: Tensor) -> None:
+    """Moves the network's running mean of features towards these (k, 32)."""
+    net.baseline.lerp_(features.mean(0), BASELINE_PACE)
 
 
 def _within(place: Tensor, sizes: Geometry) -> Tensor:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from models.zoom_baselines import AtsNet
 from models.zoom_net import ZoomNet, feature_maps
 from models.zoom_sampling import complement, entropy
-from models.zoom_training import BASELINE_PACE, ENTROPY_WEIGHT, pieces_at, shrunk
+from models.zoom_training import ENTROPY_WEIGHT, learn_baseline, pieces_at, shrunk
 
 AT_ONCE = 4
 
@@ -34,8 +34,7 @@ def piece_loss(
     centres = torch.randint(side // 2, size - side // 2 + 1, (count, 2), generator=generator)
     found = net.features(pieces_at(images, torch.arange(count), centres, side))
     if isinstance(net, ZoomNet):
-        with torch.no_grad():
-            net.baseline.lerp_(found.mean(0), BASELINE_PACE)
+        learn_baseline(net, found)
     return functional.cross_entropy(net.g(found), labels)
 
 
@@ -79,8 +78,7 @@ def whole_zoom_loss(
     if is_contrastive and positive.any():
         rest = _mean(complement(alpha), complement(betas), split)[positive]
         loss = loss - net.g(rest).log_softmax(-1)[:, 0].sum() / count
-    with torch.no_grad():
-        net.baseline.lerp_(split.mean((0, 1, 2)), BASELINE_PACE)
+    learn_baseline(net, split.flatten(0, 2))
     return loss
 
 
