@@ -43,10 +43,10 @@ class Phase:
 
 
 PHASES = (
-    Phase(64, 64, 120),  # single pieces teach f
-    Phase(256, 16, 500, pool=160),  # attention, with f as it is
-    Phase(512, 8, 20, rate=0.4),  # all of it, by what is drawn
-    Phase(1024, 8, 30, rate=0.2),
+    Phase(64, 64, 200),  # single pieces teach f
+    Phase(256, 16, 700, pool=640),  # attention over 4 tiles, with f as it is
+    Phase(512, 8, 300, pool=160),  # and over 16
+    Phase(1024, 8, 50, rate=0.2),  # all of it, by what is drawn
 )
 
 

@@ -5,6 +5,9 @@ Source: Advancing Vision Intelligence (dissertation, 2024), chapter 2, tables 2.
 
 - its global pooling in ``a`` would leave one number of the whole map; pooled is over a tile, so
   that tiles of a grid that do not overlap get one logit each;
+- it names the mean; here it is the largest value, as in the method it builds on. A needle fills a
+  fiftieth of a tile, and with the mean ``a`` learned nothing: told which tiles hold one, it ranked
+  unseen tiles with an area under the curve of 0.52 against 0.80;
 - its last Tanh keeps those logits within [-1, 1], which over 64 tiles allows no weight above 0.1;
   here a learned factor follows it;
 - its second SoftMax in the ResNet16 form's ``b`` is left out.
@@ -116,7 +119,7 @@ class ZoomNet(nn.Module):
         self.a, self.b = attention_layers(form), attention_layers(form)
         self.f = feature_layers(form)
         self.g = nn.Linear(FEATURES, n_classes)
-        self.sharpness = nn.Parameter(torch.tensor(20.0))
+        self.sharpness = nn.Parameter(torch.tensor(5.0))
         self.register_buffer("baseline", torch.zeros(FEATURES))
 
     def place_scores(self, view: Tensor) -> Tensor:
@@ -126,7 +129,7 @@ class ZoomNet(nn.Module):
 
     def pooled(self, scores: Tensor, cell_px: int) -> Tensor:
         """Logits of the tiles, (n, rows, columns), from the map of :meth:`place_scores`."""
-        return functional.avg_pool2d(scores, cell_px)[:, 0] * self.sharpness
+        return functional.max_pool2d(scores, cell_px)[:, 0] * self.sharpness
 
     def tile_logits(self, view: Tensor, cell_px: int = 0) -> Tensor:
         """Logits of the tiles, (n, rows, columns), from the first view.
