@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.items import BadItems
+from backend.items import BadItems, rows_within, seal, told_columns
 from backend.protocols import F32, I64, U8, Arrays
 from models.cards import Task
 
@@ -54,16 +52,7 @@ class CloudItems:
         check_clouds(self.points)
         n = len(self.points)
         _check_columns(self, n)
-        digest = hashlib.sha256()
-        for name in ("points", "labels", "ids"):
-            array = getattr(self, name)
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-            # A view, so that the caller's own array stays writable.
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
-        object.__setattr__(self, "fingerprint", digest.hexdigest()[:16])
+        object.__setattr__(self, "fingerprint", seal(self, "points", "labels", "ids"))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -71,12 +60,7 @@ class CloudItems:
     @property
     def columns(self) -> Arrays:
         """``label`` and ``source`` as text, and the extra columns."""
-        known = np.array([*self.classes, UNKNOWN])
-        own: dict[str, NDArray[Any]] = {
-            "label": known[self.labels],  # -1 is the last
-            "source": np.full(len(self), self.source),
-        }
-        return MappingProxyType(own | dict(self.extra))
+        return told_columns(self, self.extra)
 
     def image(self, row: int) -> U8:
         """The picture of one cloud, ``(64, 64)``.
@@ -103,7 +87,7 @@ class CloudItems:
         Raises:
             BadItems: there is no such row.
         """
-        clouds: F32 = self.points[self._checked(rows)]
+        clouds: F32 = self.points[rows_within(rows, self)]
         return clouds
 
     def truth(self, rows: Sequence[int] | I64) -> I64:
@@ -112,19 +96,8 @@ class CloudItems:
         Raises:
             BadItems: there is no such row.
         """
-        labels: I64 = self.labels[self._checked(rows)]
+        labels: I64 = self.labels[rows_within(rows, self)]
         return labels
-
-    def _checked(self, rows: Sequence[int] | I64) -> I64:
-        index = np.asarray(rows, dtype=np.int64).reshape(-1)
-        # numpy would count negative rows from the end and show the wrong item.
-        outside = index[(index < 0) | (index >= len(self))]
-        if len(outside):
-            raise BadItems(
-                f"There is no row {outside[0]} in {self.title}.",
-                f"Rows go from 0 to {len(self) - 1}.",
-            )
-        return index
 
 
 def bundled(

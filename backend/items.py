@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from backend.errors import BadRequest
 from backend.protocols import F32, I64, U8, Arrays
 from models.cards import Task
+
+UNKNOWN: Final = "unknown"  # label of an item whose class nobody knows
 
 
 class BadItems(BadRequest):
@@ -102,6 +104,18 @@ class ItemSet(Protocol):
         ...
 
 
+class TaskItems(ItemSet, Protocol):
+    """A set whose models take other inputs than its pictures: scenes, frames, clouds, texts."""
+
+    def inputs(self, rows: Sequence[int] | I64) -> NDArray[Any]:
+        """What a model is given, ``(b, ...)``, in the order of the rows."""
+        ...
+
+    def truth(self, rows: Sequence[int] | I64) -> NDArray[Any] | None:
+        """What a right answer is measured by, ``(b, ...)``; None where nobody knows it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayItems:
     """A set of items held in memory; an ``ItemSet``.
@@ -136,16 +150,7 @@ class ArrayItems:
         for name, column in self.extra.items():
             if column.shape != (n,):
                 raise BadItems(f"Column {name!r} has the shape {column.shape}; {(n,)} is needed.")
-        digest = hashlib.sha256()
-        for array in (self.pixels, self.labels, self.ids):
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        object.__setattr__(self, "fingerprint", digest.hexdigest()[:16])
-        for name in ("pixels", "labels", "ids"):
-            # A view, so that the caller's own array stays writable.
-            view = getattr(self, name).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+        object.__setattr__(self, "fingerprint", seal(self, "pixels", "labels", "ids"))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -159,11 +164,7 @@ class ArrayItems:
     @property
     def columns(self) -> Arrays:
         """``label`` and ``source`` as text, and the extra columns."""
-        own: dict[str, NDArray[Any]] = {
-            "label": np.array(self.classes)[self.labels],
-            "source": np.full(len(self), self.source),
-        }
-        return MappingProxyType(own | dict(self.extra))
+        return told_columns(self, self.extra)
 
     def image(self, row: int) -> U8:
         """One image, ``(h, w)`` or ``(h, w, 3)``, not writable.
@@ -171,8 +172,8 @@ class ArrayItems:
         Raises:
             BadItems: there is no such row.
         """
-        self._check_rows(np.asarray([row]))
-        pixels: U8 = self.pixels[row]
+        (index,) = rows_within([row], self)
+        pixels: U8 = self.pixels[index]
         return pixels
 
     def images(self, rows: Sequence[int] | I64) -> U8:
@@ -181,18 +182,48 @@ class ArrayItems:
         Raises:
             BadItems: there is no such row.
         """
-        index = np.asarray(rows, dtype=np.int64).reshape(-1)
-        self._check_rows(index)
-        return self.pixels[index]
+        return self.pixels[rows_within(rows, self)]
 
-    def _check_rows(self, rows: I64) -> None:
-        # numpy would count negative rows from the end and show the wrong item.
-        outside = rows[(rows < 0) | (rows >= len(self))]
-        if len(outside):
-            raise BadItems(
-                f"There is no row {outside[0]} in {self.title}.",
-                f"Rows go from 0 to {len(self) - 1}.",
-            )
+
+def rows_within(rows: Sequence[int] | I64, items: ItemSet) -> I64:
+    """Some rows as ``(b,)`` int64, each of them in the set.
+
+    Raises:
+        BadItems: one is not. (numpy would count negative rows from the end and show another item.)
+    """
+    index = np.asarray(rows, dtype=np.int64).reshape(-1)
+    outside = index[(index < 0) | (index >= len(items))]
+    if len(outside):
+        raise BadItems(
+            f"There is no row {outside[0]} in {items.title}.",
+            f"Rows go from 0 to {len(items) - 1}.",
+        )
+    return index
+
+
+def told_columns(items: ItemSet, extra: Arrays) -> Arrays:
+    """``label`` and ``source`` of every item as text, and further columns; -1 is "unknown"."""
+    known = np.array([*items.classes, UNKNOWN])
+    own: dict[str, NDArray[Any]] = {
+        "label": known[items.labels],  # -1 is the last
+        "source": np.full(len(items), items.source),
+    }
+    return MappingProxyType(own | dict(extra))
+
+
+def seal(items: ItemSet, *names: str) -> str:
+    """Makes some arrays of a frozen set read-only and gives 16 hex digits of their sha256."""
+    digest = hashlib.sha256()
+    for name in names:
+        array = getattr(items, name)
+        if array is None:
+            continue
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+        view = array.view()  # so that the caller's own array stays writable
+        view.flags.writeable = False
+        object.__setattr__(items, name, view)
+    return digest.hexdigest()[:16]
 
 
 def _check_pixels(pixels: NDArray[Any]) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from backend import datasets
 from backend.cache import ArrayStore
 from backend.errors import BadRequest, NotFound
-from backend.items import BadItems, ItemSet
+from backend.items import ItemSet, rows_within
 from backend.nero import tasks
 from backend.protocols import I64, U8, Arrays
 from backend.uploads import BadImage, read_image
@@ -108,23 +108,16 @@ class OwnItems:
         Raises:
             BadItems: there is no such row.
         """
-        return self.pixels[self._checked(rows)]
+        return self.pixels[rows_within(rows, self)]
 
     def inputs(self, rows: Sequence[int] | I64) -> NDArray[Any]:
         """What the task acts on: the pictures unless the files held something else."""
         given = self.pixels if self.given is None else self.given
-        return given[self._checked(rows)]
+        return given[rows_within(rows, self)]
 
     def truth(self, rows: Sequence[int] | I64) -> None:
         """Nobody knows."""
         del rows
-
-    def _checked(self, rows: Sequence[int] | I64) -> I64:
-        index = np.asarray(rows, np.int64).reshape(-1)
-        outside = index[(index < 0) | (index >= len(self))]
-        if len(outside):
-            raise BadItems(f"There is no row {outside[0]} in {self.title}.")
-        return index
 
 
 def accepted(task: str) -> Offer | None:

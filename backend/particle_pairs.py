@@ -5,16 +5,14 @@ Needs numpy and Pillow only. What people see of a pair is its two frames side by
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.items import BadItems, ItemSet
+from backend.items import BadItems, ItemSet, rows_within, seal, told_columns
 from backend.protocols import F32, I64, U8, Arrays
 from backend.uploads import BadImage, decoded
 from models.cards import Task
@@ -62,18 +60,7 @@ class ParticlePairs:
         if self.fields is not None:
             check_fields(self.fields, self.frames)
         _check_columns(self, n)
-        digest = hashlib.sha256()
-        for name in ("frames", "fields", "labels", "ids"):
-            array = getattr(self, name)
-            if array is None:
-                continue
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-            # A view, so that the caller's own array stays writable.
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
-        object.__setattr__(self, "fingerprint", digest.hexdigest()[:16])
+        object.__setattr__(self, "fingerprint", seal(self, "frames", "fields", "labels", "ids"))
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -87,12 +74,7 @@ class ParticlePairs:
     @property
     def columns(self) -> Arrays:
         """``label`` and ``source`` as text, and the extra columns."""
-        known = np.array([*self.classes, UNKNOWN])
-        own: dict[str, NDArray[Any]] = {
-            "label": known[self.labels],  # -1 is the last
-            "source": np.full(len(self), self.source),
-        }
-        return MappingProxyType(own | dict(self.extra))
+        return told_columns(self, self.extra)
 
     def image(self, row: int) -> U8:
         """Both frames of one pair side by side, ``(s, 2·s)``.
@@ -117,7 +99,7 @@ class ParticlePairs:
         Raises:
             BadItems: there is no such row.
         """
-        frames: U8 = self.frames[self._checked(rows)]
+        frames: U8 = self.frames[rows_within(rows, self)]
         return frames
 
     def truth(self, rows: Sequence[int] | I64) -> F32 | None:
@@ -126,19 +108,8 @@ class ParticlePairs:
         Raises:
             BadItems: there is no such row.
         """
-        index = self._checked(rows)
+        index = rows_within(rows, self)
         return None if self.fields is None else self.fields[index].astype(np.float32)
-
-    def _checked(self, rows: Sequence[int] | I64) -> I64:
-        index = np.asarray(rows, dtype=np.int64).reshape(-1)
-        # numpy would count negative rows from the end and show the wrong item.
-        outside = index[(index < 0) | (index >= len(self))]
-        if len(outside):
-            raise BadItems(
-                f"There is no row {outside[0]} in {self.title}.",
-                f"Rows go from 0 to {len(self) - 1}.",
-            )
-        return index
 
 
 def side_by_side(frames: U8) -> U8:

@@ -108,8 +108,9 @@ def build(card: ModelCard, device: str) -> PivMethod:
 
 def _prepared(module: nn.Module, device: str) -> Callable[[Tensor], Tensor]:
     moved: nn.Module = module.to(device)
-    # About a quarter faster on a CPU.
-    return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    # About a quarter faster on a CPU; torch's types do not know this form of ``to``.
+    prepared: nn.Module = moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return prepared
 
 
 def _in_torch(estimate: Callable[[Tensor], Tensor], device: str) -> Callable[[F32], F32]:

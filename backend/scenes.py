@@ -11,14 +11,13 @@ import io
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from backend.items import BadItems
+from backend.items import BadItems, rows_within, told_columns
 from backend.protocols import F32, I64, U8, Arrays
 from models.cards import Task
 from models.class_names import class_names
@@ -85,12 +84,7 @@ class SceneItems:
     @property
     def columns(self) -> Arrays:
         """``label`` and ``source`` as text, and the extra columns."""
-        named = np.array([*self.classes, "unknown"])
-        own: dict[str, NDArray[Any]] = {
-            "label": named[self.labels],
-            "source": np.full(len(self), self.source),
-        }
-        return MappingProxyType(own | dict(self.extra))
+        return told_columns(self, self.extra)
 
     def chosen(self, rows: Sequence[int] | I64) -> SceneItems:
         """Some of the scenes as a set of their own, under the same ids and names.
@@ -98,7 +92,7 @@ class SceneItems:
         Raises:
             BadItems: there is no such row.
         """
-        index = self._checked(rows)
+        index = rows_within(rows, self)
         return replace(
             self,
             pixels=self.pixels[index],
@@ -125,7 +119,7 @@ class SceneItems:
         Raises:
             BadItems: there is no such row.
         """
-        return self.pixels[self._checked(rows)]
+        return self.pixels[rows_within(rows, self)]
 
     def inputs(self, rows: Sequence[int] | I64) -> U8:
         """What the crop moves over: scenes ``(b, 3, h, w)`` uint8.
@@ -141,23 +135,13 @@ class SceneItems:
         Raises:
             BadItems: there is no such row.
         """
-        boxes = self.boxes[self._checked(rows)].copy()
+        boxes = self.boxes[rows_within(rows, self)].copy()
         if not np.isfinite(boxes).any():
             return None
         height, width = self.pixels.shape[1:3]
         corner = [(width - CROP_PX) // 2, (height - CROP_PX) // 2]
         boxes[..., :4] -= np.array(corner * 2, np.float32)
         return boxes
-
-    def _checked(self, rows: Sequence[int] | I64) -> I64:
-        index = np.asarray(rows, dtype=np.int64).reshape(-1)
-        outside = index[(index < 0) | (index >= len(self))]
-        if len(outside):
-            raise BadItems(
-                f"There is no row {outside[0]} in {self.title}.",
-                f"Rows go from 0 to {len(self) - 1}.",
-            )
-        return index
 
 
 def print_of(pixels: NDArray[Any], boxes: F32) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.items import ArrayItems, BadItems
+from backend.items import ArrayItems, BadItems, rows_within
 from backend.protocols import I64
 
 
@@ -45,9 +45,16 @@ class TextItems(ArrayItems):
         Raises:
             BadItems: there is no such row.
         """
-        index = np.asarray(rows, dtype=np.int64).reshape(-1)
-        self._check_rows(index)
-        return np.array(self.texts, np.str_)[index]
+        return np.array(self.texts, np.str_)[rows_within(rows, self)]
+
+    def truth(self, rows: Sequence[int] | I64) -> I64:
+        """The classes of some rows, in that order, ``(b,)``.
+
+        Raises:
+            BadItems: there is no such row.
+        """
+        labels: I64 = self.labels[rows_within(rows, self)]
+        return labels
 
 
 def bundled(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
-from backend import catalog
+from backend import catalog, devices
 from backend.coco import load_folder
 from backend.nero import OrbitResult, evaluate, orbits
 from backend.nero.consensus import consensus, correlation
@@ -118,9 +118,11 @@ def statements(found: Mapping[str, OrbitResult]) -> str:
 def ranking(result: OrbitResult) -> float:
     """The share of crops whose surest box has an IOU below 0.3 while another has one above 0.6."""
     from backend import datasets
+    from backend.items import TaskItems
     from backend.nero import boxes
 
-    truth = datasets.load("scenes").truth(np.arange(len(result.item_ids)))  # type: ignore[attr-defined]
+    truth = cast(TaskItems, datasets.load("scenes")).truth(np.arange(len(result.item_ids)))
+    assert truth is not None  # scenes that were composed know their boxes
     visible = boxes.seen(truth[:, :1, :4], result.positions)[:, :, 0]
     overlap = boxes.iou(result.payload["boxes"][..., :4], visible[:, :, None])
     best = np.fmax.reduce(overlap, axis=-1)
@@ -190,6 +192,7 @@ def results() -> dict[str, OrbitResult]:
 
 def main() -> None:
     """Prints both parts."""
+    devices.let_threads_sleep()
     parts = [] if "--photographs" in sys.argv else [section(results())]
     if "--scenes" not in sys.argv:
         parts.append(photographs())

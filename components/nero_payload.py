@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.items import ItemSet
+from backend.items import ItemSet, TaskItems
 from backend.nero import orbits
 from backend.nero.requests import item_params
 from backend.protocols import JSON
@@ -55,15 +55,16 @@ def of_item(items: ItemSet, row: int, orbit: str) -> tuple[Payload, dict[str, JS
     """The input of a row as arrays or as a picture, and the true box where there is one."""
     arrays: Payload = {}
     domain = orbits.find(orbit).domain if orbit else "image"
-    if domain == "scene" and (known := items.truth([row])) is not None:  # type: ignore[attr-defined]
+    given = cast(TaskItems, items)  # of every domain but the image, which asks for pictures only
+    if domain == "scene" and (known := given.truth([row])) is not None:
         arrays["truth"] = np.asarray(known)[0, 0]  # the object that the crop is about
     meta: dict[str, JSON] = {"image_url": None, "is_picture": False}
     if domain == "points":
-        arrays["points"] = np.asarray(items.inputs([row])[0], np.float32)  # type: ignore[attr-defined]
+        arrays["points"] = np.asarray(given.inputs([row])[0], np.float32)
     elif domain == "frames":
-        meta["image_url"] = _side_by_side(items.inputs([row])[0])  # type: ignore[attr-defined]
+        meta["image_url"] = _side_by_side(given.inputs([row])[0])
     elif domain == "text":
-        texts = orbits.find(orbit).act(items.inputs([row]), np.arange(orbits.find(orbit).size))  # type: ignore[attr-defined]
+        texts = orbits.find(orbit).act(given.inputs([row]), np.arange(orbits.find(orbit).size))
         arrays["texts"] = np.asarray([str(text) for text in np.ravel(texts)])
     else:
         meta = {"image_url": image_url(items, row), "is_picture": True}

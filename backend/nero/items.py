@@ -72,6 +72,32 @@ def rows_of(item_set: str, items: Any) -> tuple[Any, I64]:
     return held, checked_rows(items, len(held.ids), item_set)
 
 
+def of_set(item_set: str, items: Any) -> Items:
+    """The items of a set that has ``inputs`` and ``truth`` of its own, such as scenes or clouds.
+
+    Args:
+        item_set, items: as in :func:`rows_of`.
+
+    Raises:
+        BadRequest: nothing is left, a row is outside the set, or the set holds pictures only.
+    """
+    held, rows = rows_of(item_set, items)
+    if not len(rows):
+        raise BadRequest("No items are selected.", "Give at least one.")
+    if not hasattr(held, "inputs"):
+        raise BadRequest(
+            f"{held.title} holds pictures only.", f"Choose a set such as {item_set}, or own items."
+        )
+    return Items(
+        ids=np.asarray(held.ids, np.int64)[rows],
+        names=tuple(str(held.names[row]) for row in rows),
+        labels=np.asarray(held.labels, np.int64)[rows],
+        classes=tuple(held.classes),
+        read=lambda start, stop: held.inputs(rows[start:stop]),
+        truth=lambda start, stop: held.truth(rows[start:stop]),
+    )
+
+
 def checked_rows(rows: Sequence[int] | I64, count: int, name: str) -> I64:
     """Rows ``(n,)`` as int64, each within a set of ``count``.
 

@@ -56,8 +56,9 @@ def shared_range(metric: Metric, values: Sequence[F32]) -> Range | None:
 
 
 def all_values(curve: ModelCurve) -> F32:
-    has_maps = isinstance(curve, ModelMaps) and curve.maps.size
-    return np.ravel(curve.maps) if has_maps else curve.values  # type: ignore[attr-defined]
+    if isinstance(curve, ModelMaps) and curve.maps.size:
+        return np.ravel(curve.maps)
+    return curve.values
 
 
 def named(metric: Metric) -> str:

@@ -155,7 +155,7 @@ def test_items_that_are_no_texts_are_refused(items, what):
 
 
 def test_images_are_no_texts():
-    with pytest.raises(BadRequest, match="no texts"):
+    with pytest.raises(BadRequest, match="pictures only"):
         tasks.find("texts").gather(datasets.load("digits"))
     with pytest.raises(BadRequest, match="transforms of text"):
         evaluate("text-words", "texts", orbits.rotations(4))

@@ -58,4 +58,5 @@ def moved(
     if out is None:
         return made
     out[:] = made
-    return out  # type: ignore[no-any-return]
+    given: Texts = out
+    return given

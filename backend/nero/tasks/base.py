@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +177,7 @@ class BaseTask:
         self, predict: Predictor, orbit: Orbit, inputs: Any, elements: I64, *, control: bool
     ) -> F32:
         """The elements made in one array and asked in one go."""
-        act = getattr(orbit, "act_and_back") if control else orbit.act  # noqa: B009
+        act = cast(Any, orbit).act_and_back if control else orbit.act  # of orbits with a control
         moved = act(inputs, elements)
         answers = predict(moved.reshape(-1, *moved.shape[2:]))
         return answers.reshape(*moved.shape[:2], *answers.shape[1:])

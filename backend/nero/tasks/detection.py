@@ -12,7 +12,7 @@ the model gave no box or one that misses it. ``found`` tells these two apart.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, cast
 
 import numpy as np
@@ -22,7 +22,7 @@ from backend.errors import BadRequest
 from backend.items import ItemSet
 from backend.nero import boxes
 from backend.nero.boxes import BOXES, BROKEN
-from backend.nero.items import Items, rows_of
+from backend.nero.items import Items, of_set
 from backend.nero.orbits import CROP_PX, Domain, Orbit, Translations
 from backend.nero.tasks.base import (
     Array,
@@ -105,17 +105,8 @@ class Detection(BaseTask):
         """
         if isinstance(items, tuple) and len(items) == 2 and np.ndim(items[0]) >= 3:
             items = own_scenes(*items)
-        held, rows = rows_of(self.item_set, items)
-        if not len(rows):
-            raise BadRequest("No items are selected.", "Give at least one.")
-        return Items(
-            ids=np.asarray(held.ids, np.int64)[rows],
-            names=tuple(str(held.names[row]) for row in rows),
-            labels=np.asarray(held.labels, np.int64)[rows],
-            classes=tuple(held.classes),
-            read=lambda start, stop: channels_first(held, rows[start:stop]),
-            truth=lambda start, stop: held.truth(rows[start:stop]),
-        )
+        found = of_set(self.item_set, items)
+        return replace(found, read=lambda start, stop: channels_first(found.read(start, stop)))
 
     def predictor(self, model: Any, batch_size: int | None, source: Items) -> Predictor:
         """Checked boxes with the items' class numbers.
@@ -283,13 +274,12 @@ def renumbering(own: tuple[str, ...], wanted: tuple[str, ...]) -> Callable[[F32]
     return renumber
 
 
-def channels_first(held: Any, rows: I64) -> U8:
-    """Scenes (b, 3, h, w) of any set of colour pictures.
+def channels_first(inputs: Array) -> U8:
+    """Scenes (b, 3, h, w) of colour pictures in either order of axes.
 
     Raises:
         BadRequest: they are grey.
     """
-    inputs = np.asarray(held.inputs(rows))
     if inputs.ndim == 4 and inputs.shape[1] != 3 and inputs.shape[3] == 3:
         inputs = inputs.transpose(0, 3, 1, 2)
     if inputs.ndim != 4 or inputs.shape[1] != 3:

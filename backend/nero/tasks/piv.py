@@ -14,7 +14,7 @@ import numpy as np
 
 from backend.errors import BadRequest
 from backend.nero import fields
-from backend.nero.items import Items, rows_of
+from backend.nero.items import Items, of_set
 from backend.nero.orbits import Domain, Orbit, SquareSymmetries
 from backend.nero.tasks.base import (
     BaseTask,
@@ -64,17 +64,7 @@ class ParticleMotion(BaseTask):
         """
         if isinstance(items, tuple) and len(items) == 2 and np.ndim(items[0]) >= 3:
             items = _own(*items)
-        held, rows = rows_of(self.item_set, items)
-        if not len(rows):
-            raise BadRequest("No items are selected.", "Give at least one.")
-        return Items(
-            ids=np.asarray(held.ids, np.int64)[rows],
-            names=tuple(str(held.names[row]) for row in rows),
-            labels=np.asarray(held.labels, np.int64)[rows],
-            classes=tuple(held.classes),
-            read=lambda start, stop: held.inputs(rows[start:stop]),
-            truth=lambda start, stop: held.truth(rows[start:stop]),
-        )
+        return of_set(self.item_set, items)
 
     def predictor(self, model: Any, batch_size: int | None, source: Items) -> Predictor:
         """Checked fields; NaN where an answer is not finite.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from backend.clouds import check_clouds
 from backend.errors import BadRequest
-from backend.nero.items import Items, rows_of
+from backend.nero.items import Items, of_set
 from backend.nero.orbits import Domain, Orbit
 from backend.nero.tasks.base import BATCH, Array, Predictor, Views, in_batches, loaded
 from backend.nero.tasks.classification import Classification, check_classes, probabilities
@@ -70,18 +70,7 @@ class Points(Classification):
         """
         if isinstance(items, tuple) and len(items) == 2 and np.ndim(items[0]) >= 2:
             return _own(np.asarray(items[0]), items[1])
-        held, rows = rows_of(self.item_set, items)
-        if not len(rows):
-            raise BadRequest("No items are selected.", "Give at least one.")
-        labels = np.asarray(held.labels, np.int64)[rows]
-        return Items(
-            ids=np.asarray(held.ids, np.int64)[rows],
-            names=tuple(str(held.names[row]) for row in rows),
-            labels=labels,
-            classes=tuple(held.classes),
-            read=lambda start, stop: held.inputs(rows[start:stop]),
-            truth=lambda start, stop: labels[start:stop],
-        )
+        return of_set(self.item_set, items)
 
     def predictor(self, model: Any, batch_size: int | None, source: Items) -> Predictor:
         """Probabilities ``(b, k)`` whose rows sum to 1; NaN where an answer is not finite."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.nero.items import Items, rows_of
+from backend.nero.items import Items, of_set
 from backend.nero.tasks.classification import Classification
 from backend.protocols import I64
 
@@ -27,18 +27,7 @@ class Texts(Classification):
         """
         if isinstance(items, tuple) and len(items) == 2 and not np.isscalar(items[0]):
             return _own(list(items[0]), np.asarray(items[1]))
-        held, rows = rows_of(self.item_set, items)
-        if not hasattr(held, "inputs") or not len(rows):
-            raise BadRequest("These items have no texts.", "Choose a set of texts.")
-        labels = np.asarray(held.labels, np.int64)[rows]
-        return Items(
-            ids=np.asarray(held.ids, np.int64)[rows],
-            names=tuple(str(held.names[row]) for row in rows),
-            labels=labels,
-            classes=tuple(held.classes),
-            read=lambda start, stop: held.inputs(rows[start:stop]),
-            truth=lambda start, stop: labels[start:stop],
-        )
+        return of_set(self.item_set, items)
 
 
 def _own(texts: list[Any], labels: I64) -> Items:
