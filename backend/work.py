@@ -45,6 +45,8 @@ WORK: Final = table(
     Work("zoom.draws", 1, "model", "backend.zoom.work:draws"),
     Work("zoom.compare", 1, "model", "backend.zoom.work:compare"),
     Work("zoom.train", 1, "model", "backend.zoom.work:train"),
+    Work("zoom.gradcam", 1, "model", "backend.zoom.gradcam:work"),
+    Work("zoom.answers", 1, "analysis", "backend.zoom.answers:work"),
     Work("zoom.pyramid", 1, "analysis", "backend.zoom.work:build_pyramid"),
     Work("zoom.build", 1, "analysis", "backend.zoom.work:build_large"),
     Work("system.device", 1, "model", "backend.system:device"),
