@@ -18,6 +18,7 @@ from components.figures.zoom_share import cumulative
 from components.icons import icon
 from components.method_card import named
 from components.nero_figures import plain
+from components.nero_layout import NO_FIGURE
 from components.plot_card import plot_card
 from components.state import Values, control
 from components.zoom_state import PAGE, SCALES, cam_titles, two_stage
@@ -226,9 +227,8 @@ def cost() -> Component:
 
 def share() -> Component:
     """How few pieces hold the answer."""
-    empty = plain(cumulative(np.zeros(0, np.float32), view=PAGE))
     config: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True}
-    graph = dcc.Graph(id=SHARE_GRAPH, figure=empty, config=config, className="nero-graph")
+    graph = dcc.Graph(id=SHARE_GRAPH, figure=NO_FIGURE, config=config, className="nero-graph")
     return plot_card(
         SHARE,
         "Concentration",
@@ -239,6 +239,11 @@ def share() -> Component:
         min_height_px=190,
         state="loading",
     )
+
+
+def empty_share() -> dict[str, Any]:
+    """The figure of :func:`share` as JSON values, which the browser fills in."""
+    return plain(cumulative(np.zeros(0, np.float32), view=PAGE))
 
 
 def pieces() -> Component:

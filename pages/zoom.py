@@ -46,7 +46,11 @@ def layout(**query: str) -> html.Div:
         parts.pieces(),
         parts.train(),
     ]
-    facts = {"cams": parts.cam_data(), "asked": list(zoom_state.ASKED)}
+    facts = {
+        "cams": parts.cam_data(),
+        "asked": list(zoom_state.ASKED),
+        "figure": parts.empty_share(),
+    }
     held = [dcc.Store(id=name) for name in (QUESTION, TOLD, READY)]
     held += [dcc.Store(id=VISIT, data=uuid4().hex), dcc.Store(id=FACTS, data=facts)]
     page = [parts.head(values), html.Div(cards, className="zoom-views"), *unseen]
