@@ -60,14 +60,14 @@ window.loupe = window.loupe || {};
         const host = at("zoom-cost-view");
         if (!host || !now.costs) return;
         const {el} = loupe.dom, {rows} = now.costs;
-        const columns = [["memory", 0, (v) => short(v, "B")], ["mult.-adds", 1, (v) => short(v)], ["time", 2, (v) => (v < 1 ? `${Math.round(1000 * v)} ms` : `${v.toFixed(1)} s`)], ["px read", 3, (v) => short(v)]];
-        const tops = columns.map(([, i]) => Math.max(...rows.map(({cost}) => (Number.isFinite(cost[i]) ? cost[i] : 0))));
+        const columns = [["memory", "The most that was held at one moment", 0, (v) => short(v, "B")], ["ops", "Multiply-adds of convolutions and linear layers", 1, (v) => short(v)], ["time", "Here, on this machine", 2, (v) => (v < 1 ? `${Math.round(1000 * v)} ms` : `${v.toFixed(1)} s`)], ["read", "Pixels of the image that were read, at whatever scale", 3, (v) => short(v)]];
+        const tops = columns.map(([, , i]) => Math.max(...rows.map(({cost}) => (Number.isFinite(cost[i]) ? cost[i] : 0))));
         const cell = (row, c) => {
-            const [, i, text] = columns[c], held = row.cost[i];
+            const [, , i, text] = columns[c], held = row.cost[i];
             if (!Number.isFinite(held)) return el("td", {title: "Its view of the whole image does not fit into memory."}, "–");
             return el("td", {}, text(held), el("i", {style: `width:${100 * held / (tops[c] || 1)}%`}));
         };
-        const head = el("tr", {}, el("th", {}, "model"), ...columns.map(([name]) => el("th", {}, name)));
+        const head = el("tr", {}, el("th", {}, "model"), ...columns.map(([name, about_]) => el("th", {title: about_}, name)));
         const body = rows.map((row) => el("tr", {class: row.key === now.told.asked.model ? "is-mine" : null},
             el("th", {title: row.title}, row.name, el("span", {}, row.said)), ...columns.map((_, c) => cell(row, c))));
         host.replaceChildren(el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)));

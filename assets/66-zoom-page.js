@@ -25,6 +25,7 @@ window.loupe = window.loupe || {};
         if (!given) return;
         const typed = values && TYPED.some((key) => values[key] !== given[key]);
         values = given;
+        follow(given);
         plan(typed ? TYPING_MS : AT_ONCE_MS);
     }
 
@@ -204,7 +205,7 @@ window.loupe = window.loupe || {};
 
     // ---- what is only about how it is shown
 
-    function follow(layers, style, view, piece) {
+    function follow({layers, style, view, piece}) {
         if (!isHere()) return;
         loupe.zoomLayers.follow(layers, style);
         loupe.zoomControls.draw();
@@ -229,5 +230,5 @@ window.loupe = window.loupe || {};
     window.addEventListener("_dashprivate_pushstate", () => setTimeout(() => { if (!isHere()) loupe.zoomViewer.leave(); }, 500));
 
     loupe.zoomPage = {again};
-    window.dash_clientside = Object.assign({}, window.dash_clientside, {zoom: {visit, ask, show, look: follow}});
+    window.dash_clientside = Object.assign({}, window.dash_clientside, {zoom: {visit, ask, show}});
 })(window.loupe);

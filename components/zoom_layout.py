@@ -97,14 +97,10 @@ def images() -> Component:
     """The list, with the doors for one's own images above it."""
     path = html.Form(
         [
-            dcc.Input(
+            dmc.TextInput(
                 id="zoom-path",
-                type="text",
                 placeholder="Path below an allowed folder",
-                className="lp-field",
-                maxLength=1000,
-                autoComplete="off",
-                spellCheck="false",
+                size="xs",
                 **named(aria_label="Path of an image below an allowed folder"),
             ),
             _button("zoom-open-path", "Open", "Open the image at this path"),
@@ -228,7 +224,7 @@ def cost() -> Component:
 def share() -> Component:
     """How few pieces hold the answer."""
     config: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True}
-    graph = dcc.Graph(id=SHARE_GRAPH, figure=NO_FIGURE, config=config, className="nero-graph")
+    graph = dcc.Graph(id=SHARE_GRAPH, figure=NO_FIGURE, config=config, className="zoom-graph")
     return plot_card(
         SHARE,
         "Concentration",
@@ -290,7 +286,7 @@ def train() -> Component:
         "Can the network learn what I look for?",
         html.Div(form, className="zoom-train"),
         method=methods.TRAIN,
-        min_height_px=264,
+        min_height_px=188,
         is_picture=False,
     )
 

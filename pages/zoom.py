@@ -15,7 +15,7 @@ from dash import register_page as register_dash_page
 
 from components import zoom_layout as parts
 from components import zoom_spec, zoom_state, zoom_tables
-from components.state import control, hidden, read, register_page_state, stores, view_state
+from components.state import hidden, read, register_page_state, stores, view_state
 from components.zoom_state import PAGE
 
 register_dash_page(
@@ -38,13 +38,12 @@ def layout(**query: str) -> html.Div:
     shape = zoom_state.schema()
     values, notices = read(query, shape)
     unseen = [hidden(PAGE, key, values[key]) for key in UNSEEN]
-    right = [parts.answer(), parts.cost(), parts.share()]
+    right = [parts.answer(), parts.cost(), parts.share(), parts.train()]
     cards = [
         parts.images(),
         parts.viewer(),
         html.Div(right, className="zoom-right"),
         parts.pieces(),
-        parts.train(),
     ]
     facts = {
         "cams": parts.cam_data(),
@@ -67,13 +66,6 @@ zoom_tables.register()
 _clientside("visit", Output(READY, "data"), Input(VISIT, "data"), State(FACTS, "data"))
 _clientside("ask", Input(view_state(PAGE), "data"))
 _clientside("show", Input(TOLD, "data"))
-_clientside(
-    "look",
-    Input(control(PAGE, "layers"), "value"),
-    Input(control(PAGE, "style"), "value"),
-    Input(control(PAGE, "view"), "value"),
-    Input(control(PAGE, "piece"), "value"),
-)
 
 
 @callback(

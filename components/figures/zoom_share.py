@@ -56,6 +56,13 @@ def _layout(view: str, half: dict[str, object]) -> dict[str, object]:
         "margin": {"l": 44, "r": 8, "t": 24, "b": 36},
         "xaxis": {"title": {"text": "strongest pieces", "standoff": 6}, "rangemode": "tozero"},
         "yaxis": {"range": [0, 1.02], "tickformat": ".0%"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.05,
+            "yanchor": "bottom",
+            "font": {"size": 10},
+            "itemwidth": 30,
+        },
         "shapes": [half],
     }
