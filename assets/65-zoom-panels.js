@@ -136,8 +136,16 @@ window.loupe = window.loupe || {};
             if (isMine) keepVisible(host, option);
         });
         const box = now.look.subtiles[i];
+        if (isGoing && box) bringUp();
         if (isGoing && box) loupe.zoomViewer.fit({x: box.x - 2.5 * box.w, y: box.y - 2.5 * box.h, w: 6 * box.w, h: 6 * box.h}, true);
         loupe.zoomLayers.repaint();
+    }
+
+    /** The viewer is brought back where the page is scrolled so that little of it is seen. */
+    function bringUp() {
+        const {top, bottom, height} = at("zoom-stage").getBoundingClientRect();
+        const seen = Math.min(bottom, window.innerHeight) - Math.max(top, 0);
+        if (seen < height / 3) at("zoom-viewer").scrollIntoView({block: "nearest"});
     }
 
     function keepVisible(host, option) {
