@@ -286,6 +286,7 @@ def train() -> Component:
         "Can the network learn what I look for?",
         html.Div(form, className="zoom-train"),
         method=methods.TRAIN,
+        honesty="Trained and measured here, on your images only.",
         min_height_px=188,
         is_picture=False,
     )

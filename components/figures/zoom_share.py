@@ -53,13 +53,13 @@ def cumulative(shares: F32, *, view: str) -> go.Figure:
 def _layout(view: str, half: dict[str, object]) -> dict[str, object]:
     return {
         "uirevision": view,
-        "margin": {"l": 44, "r": 8, "t": 24, "b": 36},
+        "margin": {"l": 44, "r": 8, "t": 30, "b": 36},
         "xaxis": {"title": {"text": "strongest pieces", "standoff": 6}, "rangemode": "tozero"},
         "yaxis": {"range": [0, 1.02], "tickformat": ".0%"},
         "legend": {
             "orientation": "h",
             "x": 0,
-            "y": 1.05,
+            "y": 1.1,
             "yanchor": "bottom",
             "font": {"size": 10},
             "itemwidth": 30,

@@ -16,7 +16,7 @@ from tests.browser.harness import CHROMIUM, FLAGS, running_app
 HERE = Path(__file__).resolve().parent
 SHOTS = HERE / "shots"
 README = HERE.parent.parent / "docs" / "images" / "nero.png"
-PAGES = {"home": "/", "nero": "/nero", "jobs": "/jobs", "missing": "/nowhere"}
+PAGES = {"home": "/", "nero": "/nero", "zoom": "/zoom", "jobs": "/jobs", "missing": "/nowhere"}
 WIDTHS = {390: 844, 1280: 800, 1920: 1080}
 
 

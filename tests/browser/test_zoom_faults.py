@@ -1,4 +1,4 @@
-"""The Zoom-In page and what can go wrong: files, paths, links, models. Every failure is a sentence."""
+"""What can go wrong on the Zoom-In page: files, paths, links, models. All of it is a sentence."""
 
 from __future__ import annotations
 
