@@ -33,8 +33,8 @@ window.loupe = window.loupe || {};
 
     const failure = (message, hint) => Object.assign(new Error(message), {hint: hint || ""});
 
-    /** The arrays of a part of the answer: null where it is not wanted any more. */
-    async function arrays(part, isWanted, onJob) {
+    /** The arrays of a part of the answer, all or those named: null where it is not wanted any more. */
+    async function arrays(part, isWanted, onJob, names) {
         if (!part) return null;
         if (part.message) throw failure(part.message, part.hint);
         if (part.job) {
@@ -43,7 +43,7 @@ window.loupe = window.loupe || {};
             if (!isWanted()) return null;
             if (view.state !== "done") throw failure(view.error_message || "The run was cancelled.", view.error_hint);
         }
-        const answer = await loupe.wire.fetch(`/_data/${part.result}`);
+        const answer = await loupe.wire.fetch(`/_data/${part.result}${names ? `?arrays=${names}` : ""}`);
         return isWanted() ? answer.arrays : null;
     }
 

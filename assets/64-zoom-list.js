@@ -155,7 +155,7 @@ window.loupe = window.loupe || {};
         place.classList.toggle("zoom-bad", Boolean(isBad));
     }
 
-    const refuse = (error) => tell([error.message, error.hint].filter(Boolean).join(" "), true);
+    const refuse = (error, name) => tell(`${name}: ${[error.message, error.hint].filter(Boolean).join(" ")}`, true);
 
     async function openPath(path) {
         const text = path.trim();
@@ -167,7 +167,7 @@ window.loupe = window.loupe || {};
             tell("");
             choose(image.key);
         } catch (error) {
-            refuse(error);
+            refuse(error, text);
         }
     }
 
@@ -184,7 +184,7 @@ window.loupe = window.loupe || {};
             await load();
             choose(image.key);
         } catch (error) {
-            refuse(error);
+            refuse(error, file.name);
         }
     }
 
@@ -206,23 +206,17 @@ window.loupe = window.loupe || {};
             const {job} = await ask(`/_zoom/prepare?${query(image.key)}`, {method: "POST"});
             const isWanted = () => now.image && now.image.key === image.key && loupe.zoom.isHere();
             loupe.zoom.say("viewer", "job", {jobId: job, keep, message: keep ? "Building the pyramid of this image" : "Building the image"});
-            if (keep) preview(image, isWanted);
-            const view = await loupe.zoom.until(job);
+            let isSeen = false;
+            const view = await loupe.zoom.until(job, ({fraction}) => { // the low resolution comes before the first step
+                if (!keep || isSeen || !fraction || !isWanted()) return;
+                isSeen = true;
+                loupe.zoomViewer.open(image);
+            });
             if (view.state === "done") await load();
             if (isWanted() && view.state === "done") loupe.zoomPage.again();
         } catch (error) {
             loupe.zoom.say("viewer", "failed", {message: error.message, hint: error.hint});
         }
-    }
-
-    /** The low resolution, as soon as the job has made it. */
-    async function preview(image, isWanted) {
-        for (let tries = 0; tries < 60 && isWanted(); tries += 1) {
-            const answer = await fetch(`/_zoom/view/${image.fingerprint}.jpg?${query(image.key, "&px=2048")}`);
-            if (answer.ok && isWanted() && now.image.state === "pyramid") return loupe.zoomViewer.open(image);
-            await new Promise((resolve) => { setTimeout(resolve, 500); });
-        }
-        return null;
     }
 
     // ---- gestures

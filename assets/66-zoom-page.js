@@ -153,7 +153,8 @@ window.loupe = window.loupe || {};
 
     async function draws(told, isWanted) {
         try {
-            const held = await arrays(told.draws, isWanted, (job) => { if (now.look) say("answer", "job", {jobId: job, keep: true, message: "Drawing again"}); });
+            const held = await arrays(told.draws, isWanted, (job) => { if (now.look) say("answer", "job", {jobId: job, keep: true, message: "Drawing again"}); },
+                "draw_answers,draw_distinct,draw_seeds");
             if (!held) return;
             const [d, k] = held.draw_answers.shape, {data} = held.draw_answers;
             now.draws = {answers: Array.from({length: d}, (_, i) => Array.from(data.subarray(k * i, k * i + k))),

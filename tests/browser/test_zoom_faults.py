@@ -93,7 +93,7 @@ def test_unusable_links_open_with_a_sentence(page: Page, app_url: str, query: st
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("&image=needle:99999", "There is no needle image 99999"),
+        ("&image=needle:99999", "There is no row 99999"),
         ("&image=file:../secret.png", "allowed folder"),
         ("&image=file:broken.png", "cannot be used"),
         ("&region=1,2", "region=1,2 is no rectangle"),
