@@ -9,7 +9,8 @@ window.loupe = window.loupe || {};
 
     const isHere = () => Boolean(document.getElementById("zoom-stage"));
     const at = (id) => document.getElementById(id);
-    const setProps = (id, props) => window.dash_clientside.set_props(id, props);
+    /** Nothing is written once the page has been left: its components are gone. */
+    const setProps = (id, props) => { if (isHere()) window.dash_clientside.set_props(id, props); };
     /** Write a value of the page's state; the controls, the URL and undo follow. */
     const set = (key, value) => setProps({type: "control", page: "zoom", key}, {value});
     const value = (key) => loupe.state.current().values[key];

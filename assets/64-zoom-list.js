@@ -213,7 +213,9 @@ window.loupe = window.loupe || {};
                 loupe.zoomViewer.open(image);
             });
             if (view.state === "done") await load();
-            if (isWanted() && view.state === "done") loupe.zoomPage.again();
+            if (!isWanted() || view.state !== "done") return;
+            now.prepared = image.fingerprint;
+            loupe.zoomPage.again();
         } catch (error) {
             loupe.zoom.say("viewer", "failed", {message: error.message, hint: error.hint});
         }

@@ -3,7 +3,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {now, at, set, query, percent, short, honest, say} = loupe.zoom;
-    const SHORT = {ZoomNet: "Zoom-In network", ZoomNetRes: "Zoom-In network", AtsNet: "One stage (ATS)", DownscaledCnn: "Plain CNN, reduced"};
+    const SHORT = {ZoomNet: "Zoom-In", ZoomNetRes: "Zoom-In", AtsNet: "One stage (ATS)", DownscaledCnn: "Plain CNN"};
     const MIDDLE = 0.9;
     const about = () => [now.told.model.title, now.told.model.fingerprint, now.image.title];
     const seedOf = () => `seed ${now.told.asked.seed + now.told.asked.draw}`;

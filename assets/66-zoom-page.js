@@ -83,6 +83,10 @@ window.loupe = window.loupe || {};
     async function image(told, isOther, isWanted) {
         const {state, note, title} = told.image;
         if (state === "bad") return stopped(`${title} cannot be used.`, note);
+        if (state === "ready") now.prepared = "";
+        if (state === "pyramid" && now.prepared === told.image.fingerprint) {
+            return stopped(`${title} has no pyramid, although one was built just now.`, "Is there room on the disk? Look at Jobs.");
+        }
         if (state === "build") {
             stopped(`${title} is not built yet.`, "It is put together here from photographs and digits, and kept.");
             return say("viewer", "empty", {message: `${title} is not built yet.`, retry: "Build it",

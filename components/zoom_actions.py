@@ -9,7 +9,6 @@ import orjson
 from flask import Blueprint, Flask, Response, request
 
 from backend.errors import BadRequest
-from backend.jobs import JobRequest
 from backend.zoom.library import library
 from backend.zoom.requests import TrainRequest, build_job, pyramid_job
 from components.runtime import services
@@ -30,7 +29,13 @@ def prepare() -> Response:
     key = request.args.get("image", "")[:4200]
     found = library(services().settings).info(key)
     large = LARGE.match(key)
-    return _started(build_job(int(large[1])) if large else pyramid_job(found.key))
+    job = build_job(int(large[1])) if large else pyramid_job(found.key)
+    held = services()
+    made_before = held.store.has(job.key)
+    started = held.jobs.submit(job)
+    if made_before and found.state != "ready":  # its file was removed to make room
+        started = held.jobs.rerun(started)
+    return _json({"job": started, "result": job.key})
 
 
 @blueprint.post("/train")
@@ -43,11 +48,12 @@ def train() -> Response:
         str(asked.get("base", "")),
         **{name: _whole(asked, name) for name in ("steps", "n_tiles", "seed")},
     )
-    return _started(found.job(), model=found.name)
+    job = found.job()
+    started = services().jobs.submit(job)
+    return _json({"job": started, "result": job.key, "model": found.name})
 
 
-def _started(job: JobRequest, **more: str) -> Response:
-    answer = {"job": services().jobs.submit(job), "result": job.key, **more}
+def _json(answer: dict[str, str]) -> Response:
     response = Response(orjson.dumps(answer), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -246,3 +246,21 @@ def test_every_table_has_what_is_shown(page: Page, app_url: str, services: Servi
         assert table["n"] == count, name
     table = page.evaluate("async () => (await loupe.card.requestTable('zoom-cost', 'json')).json()")
     assert MODEL in [row[0] for row in table["rows"]]
+
+
+def test_the_page_comes_back_as_it_was_left(page: Page, app_url: str):
+    open_zoom(page, app_url, "&piece=3&layers=truth")
+    page.evaluate("() => loupe.zoomViewer.fit({x: 200, y: 300, w: 300, h: 300}, false)")
+    page.locator("#app-nav a[href='/jobs']").click()
+    page.locator("#jobs-page").wait_for()
+    page.locator("#app-nav a[href='/zoom']").click()
+    ready(page)
+    assert now(page, "piece") == 3
+    assert page.evaluate("() => loupe.zoomLayers.isVisible('truth')")
+    assert not page.evaluate("() => loupe.zoomLayers.isVisible('alpha')")
+
+
+def test_the_pieces_fill_a_phone_without_scrolling_sideways(page: Page, app_url: str):
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_zoom(page, app_url)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
