@@ -86,6 +86,13 @@ window.loupe = window.loupe || {};
         osd.canvas.dispatchEvent(new CustomEvent("loupe:opened", {bubbles: true}));
     }
 
+    /** Nothing is shown: the image that was there is not the one that is meant. */
+    function clear() {
+        clearTimeout(timer);
+        if (osd && shown) osd.close();
+        shown = "";
+    }
+
     /** The page is left: nothing of the viewer stays. */
     function leave() {
         clearTimeout(timer);
@@ -161,7 +168,7 @@ window.loupe = window.loupe || {};
     const zoomBy = (factor) => { if (item()) { osd.viewport.zoomBy(factor); osd.viewport.applyConstraints(); } };
     const home = () => { if (item()) osd.viewport.goHome(isCalm()); };
 
-    loupe.zoomViewer = {open, leave, place, toImage, seen, size, follow, fit, zoomBy, home, tell,
+    loupe.zoomViewer = {open, clear, leave, place, toImage, seen, size, follow, fit, zoomBy, home, tell,
         /** Call `listener(place, size)` whenever the view moved. */
         onMove: (listener) => listeners.add(listener),
         forget: () => { written = ""; },

@@ -38,7 +38,7 @@ window.loupe = window.loupe || {};
         return el("button", {type: "button", class: "zoom-row-item", role: "option", tabindex: -1, "data-key": image.key,
             "aria-selected": String(image.key === chosen), title: image.note || `${image.title}, ${size}`},
             thumbnail(image), el("span", {class: "zoom-row-text"},
-                el("b", {}, image.title.replace(" (simulated)", "")),
+                el("b", {}, image.kind === "file" ? image.key.slice(5) : image.title.replace(" (simulated)", "")),
                 el("span", {class: "lp-muted"}, truth || size), el("span", {class: "zoom-said"}, verdict(image))));
     }
 

@@ -51,6 +51,11 @@ window.loupe = window.loupe || {};
     // ---- showing
 
     function stopped(message, hint) {
+        loupe.zoomViewer.clear();
+        loupe.zoomLayers.repaint();
+        ["viewer", "cost", ...NEEDS_LOOK].forEach((card) => loupe.zoom.honest(card, []));
+        if (at("zoom-status")) at("zoom-status").textContent = "";
+        at("zoom-scale")?.replaceChildren();
         say("viewer", "failed", {message, hint});
         [...NEEDS_LOOK, "cost"].forEach((card) => say(card, "empty", {message: "There is nothing to show.", hint: "The viewer says why."}));
     }
@@ -93,7 +98,7 @@ window.loupe = window.loupe || {};
                 hint: "It is put together here from photographs and digits, once, and kept."});
         }
         if (state === "pyramid") {
-            stopped("", "");
+            stopped(`${title} needs its pyramid first.`, "");
             return loupe.zoomList.prepare(told.image);
         }
         if (isOther) loupe.zoomLayers.loadMask(told.image);

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from backend.errors import BadRequest
 from backend.protocols import JSON
-from backend.zoom import own
+from backend.zoom import opening, own
 from backend.zoom.maps import classifiers
 from backend.zoom.requests import MODEL, POLICIES, Box, LookRequest
 from components.state import Choice, Many, Schema, Text, Whole, check
 
 PAGE: Final = "zoom"
-TELLING_IMAGE: Final = "needle:1"  # the first that hides a digit
 LAYERS: Final = ("alpha", "beta", "samples", "truth", "cam")
 SHOWN_FIRST: Final = ("alpha", "samples")
 SCALES: Final = {
@@ -53,12 +52,12 @@ def schema() -> Schema:
     """Every key of the state. ``style`` holds what differs from each layer's first look."""
     models, maps = list(two_stage()) or [""], ["", *cam_titles()]
     return {
-        "image": Text(TELLING_IMAGE, MOST_KEY),
+        "image": Text(opening.IMAGE, MOST_KEY),
         "model": Choice(models[0], models),
         "n": Whole(16, 1, 256),
         "seed": Whole(0, 0, 2**30),
         "draw": Whole(0, 0, 199),
-        "draws": Whole(20, 2, 200),
+        "draws": Whole(opening.DRAWS, 2, 200),
         "policy": Choice(POLICIES[0], POLICIES),
         "s1": Choice("0", list(SCALES)),
         "s2": Choice("0", list(SCALES)),
