@@ -83,7 +83,7 @@ window.loupe = window.loupe || {};
             if (choose.value && !loupe.zoomLayers.isVisible("cam")) toggle("cam");
         }}, el("option", {value: ""}, "no classifier"), ...now.facts.cams.map((one) =>
             el("option", {value: one.value, selected: one.value === chosen}, one.label)));
-        return el("div", {class: "zoom-layer zoom-cam"}, choose, el("span", {class: "zoom-key", id: "zoom-cam-said"}, now.camSaid || ""));
+        return el("div", {class: "zoom-layer zoom-cam"}, choose, el("span", {class: "zoom-key", id: "zoom-cam-said", title: now.facts.rollout}, now.camSaid || now.facts.rollout || ""));
     }
 
     /** Drawn anew when the state changed from elsewhere, never under the user's hand. */

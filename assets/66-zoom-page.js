@@ -194,7 +194,7 @@ window.loupe = window.loupe || {};
         };
         if (!told.cam) {
             now.cam = null;
-            said("");
+            said(now.facts.rollout);
             loupe.zoomLayers.repaint();
             return;
         }

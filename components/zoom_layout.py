@@ -174,7 +174,7 @@ def viewer() -> Component:
         id="zoom-stage",
         className="zoom-stage",
     )
-    status = html.Div(id="zoom-status", className="zoom-status", role="status")
+    status = html.Div(id="zoom-status", className="zoom-status")
     layers = html.Div(
         id="zoom-layers", className="zoom-layers", role="group", **named(aria_label="Layers")
     )

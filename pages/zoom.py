@@ -13,6 +13,7 @@ from uuid import uuid4
 from dash import ClientsideFunction, Input, Output, State, callback, clientside_callback, dcc, html
 from dash import register_page as register_dash_page
 
+from backend.zoom.maps import NO_ROLLOUT
 from components import zoom_layout as parts
 from components import zoom_spec, zoom_state, zoom_tables
 from components.state import hidden, read, register_page_state, stores, view_state
@@ -49,6 +50,7 @@ def layout(**query: str) -> html.Div:
         "cams": parts.cam_data(),
         "asked": list(zoom_state.ASKED),
         "figure": parts.empty_share(),
+        "rollout": NO_ROLLOUT,
     }
     held = [dcc.Store(id=name) for name in (QUESTION, TOLD, READY)]
     held += [dcc.Store(id=VISIT, data=uuid4().hex), dcc.Store(id=FACTS, data=facts)]
