@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from backend.zoom import own
+from backend.zoom import images, own
+from backend.zoom.library import library
 from components.runtime import Services
 from tests.browser.driving import Traffic, open_page, settle
 from tests.browser.zoom_cases import MODEL, now, open_zoom, ready, zoom_app
@@ -139,3 +140,25 @@ def test_training_says_what_is_missing(page: Page, app_url: str, traffic: Traffi
     page.locator("#zoom-train-start").click()
     expect(note).to_contain_text("holds no images", timeout=60_000)
     settle(page)
+
+
+def test_a_file_without_levels_gets_its_pyramid_and_gets_it_again(
+    page: Page, app_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(images, "is_small", lambda *_: False)
+    open_zoom(page, app_url)
+    held = library(services.settings)
+    for _ in range(2):
+        page.evaluate("() => loupe.zoomList.choose('file:mine.png')")
+        page.wait_for_function(
+            """() => loupe.zoom.now.image?.key === 'file:mine.png'
+            && loupe.zoom.now.image.state === 'ready'""",
+            timeout=60_000,
+        )
+        ready(page)
+        page.evaluate("() => loupe.zoomList.choose('needle:1')")
+        page.wait_for_function("() => loupe.zoom.now.image?.key === 'needle:1'")
+        ready(page)
+        path = held.pyramid_path(held.info("file:mine.png").fingerprint)
+        assert path.is_file()
+        path.unlink()  # as when room is made for others
