@@ -19,7 +19,7 @@ window.loupe = window.loupe || {};
     const NUMBER_PX = 20;
     const DOT_PX = 4;
     const tables = {};
-    let canvas = null, style = {}, visible = new Set(), kept = new Map(), mask = {url: "", canvas: null};
+    let canvas = null, style = {}, visible = new Set(), kept = new Map(), mask = {url: "", canvas: null}, wished = null;
 
     const first = (layer) => ({...FIRST[layer], low: 0, high: 100});
     LAYERS.forEach((layer) => { style[layer] = first(layer); });
@@ -68,9 +68,22 @@ window.loupe = window.loupe || {};
 
     /** What the state says; called whenever it changed. */
     function follow(layers, text) {
-        visible = new Set(layers || []);
+        const told = (layers || []).join(",");
+        if (!wished || told === wished.told || performance.now() > wished.until_ms) {
+            visible = new Set(layers || []);
+            wished = null;
+        }
         parse(text);
         repaint();
+    }
+
+    /** Switch a layer at once; returns what is seen now. Keys may come faster than the state follows. */
+    function toggle(layer) {
+        if (!visible.delete(layer)) visible.add(layer);
+        const shown = LAYERS.filter((name) => visible.has(name));
+        wished = {told: shown.join(","), until_ms: performance.now() + 1000};
+        repaint();
+        return shown;
     }
 
     /** A change under the pointer: seen at once, written into the state by the caller. */
@@ -276,6 +289,6 @@ window.loupe = window.loupe || {};
     const gradient = (name) => `linear-gradient(90deg, ${STOPS[name].split(" ").map((hex) => `#${hex}`).join(", ")})`;
 
     loupe.zoomViewer.onMove(paint);
-    loupe.zoomLayers = {LAYERS, PALETTES: Object.keys(STOPS), follow, change, written, repaint, forget, mount, loadMask,
+    loupe.zoomLayers = {LAYERS, PALETTES: Object.keys(STOPS), follow, toggle, change, written, repaint, forget, mount, loadMask,
         click, pieceAt, gradient, style: (layer) => style[layer], isVisible: (layer) => visible.has(layer)};
 })(window.loupe);

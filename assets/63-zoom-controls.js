@@ -22,9 +22,9 @@ window.loupe = window.loupe || {};
     }
 
     function toggle(layer) {
-        const shown = value("layers") || [];
-        set("layers", loupe.zoomLayers.LAYERS.filter((name) => (name === layer) !== shown.includes(name)));
-        if (layer === "cam" && !shown.includes("cam") && !value("cam") && now.facts.cams.length) set("cam", now.facts.cams[0].value);
+        const shown = loupe.zoomLayers.toggle(layer);
+        set("layers", shown);
+        if (layer === "cam" && shown.includes("cam") && !value("cam") && now.facts.cams.length) set("cam", now.facts.cams[0].value);
     }
 
     const range = (label, held, oninput) => loupe.dom.el("input", {type: "range", min: 0, max: 100, step: 1,

@@ -115,7 +115,7 @@ def images() -> Component:
     note = html.P(id="zoom-note", className="zoom-note", role="status")
     listed = html.Div(
         id="zoom-list", className="zoom-list", role="listbox", tabIndex=0,
-        **named(aria_label="Images"),
+        **named(aria_label="Images", data_not_drawn="true"),
     )  # fmt: skip
     return plot_card(
         IMAGES,
