@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -66,6 +66,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_texts
 	$(BIN)/python -m data.build_piv
 	$(BIN)/python -m data.build_points
+	$(BIN)/python -m data.build_needles
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -94,9 +95,13 @@ train-points: $(STAMPS)/run  ## the two classifiers of clouds, three seeds of ab
 	  $(BIN)/python -m models.train_points --variant $$v --seed $$s || exit 1; done; \
 	  $(BIN)/python -m models.train_points --variant $$v --card || exit 1; done
 
+train-zoom: $(STAMPS)/run  ## the three models for needles in large images, three seeds each
+	$(BIN)/python -m models.train_zoom --seeds 0 1 2
+
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute
 	$(BIN)/python -m benchmarks.nero_report
+	$(BIN)/python -m benchmarks.zoom_report
 
 clean:
 	rm -rf $(VENV) $(STAMPS)

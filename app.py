@@ -24,13 +24,25 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from dash import Dash
 
     from backend import plugins
-    from components import index, nero_routes, notices, routes, runtime, security, shell, theme
+    from components import (
+        index,
+        nero_routes,
+        notices,
+        routes,
+        runtime,
+        security,
+        shell,
+        theme,
+        zoom_actions,
+    )
+    from components.zoom_routes import register as register_zoom
 
     app = Dash(
         __name__,
         use_pages=True,
         pages_folder=str(HERE / "pages"),
         assets_folder=str(HERE / "assets"),
+        assets_ignore="^openseadragon",  # the page that needs it loads it
         title="Loupe",
         update_title=None,  # type: ignore[arg-type]  # no "Updating..." flicker in the tab
         index_string=index.page(),
@@ -41,6 +53,8 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))
     nero_routes.register(app.server)
+    register_zoom(app.server)
+    zoom_actions.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

@@ -14,13 +14,14 @@ window.loupe = window.loupe || {};
 
     /* ---- what there is to draw ---- */
 
-    /** Visible figures, canvases, images and drawings of a card, in reading order. */
+    /** Visible figures, canvases, images and drawings of a card, in reading order; not those within
+     * `data-not-drawn`, which mean nothing without the words beside them. */
     function visuals(card) {
         const all = card_.content(card).querySelectorAll(".js-plotly-plot, canvas, img, svg");
         return Array.from(all).filter(function (element) {
             const around = element.parentElement.closest(".js-plotly-plot, svg");
             const box = element.getBoundingClientRect();
-            return !around && box.width > 0 && box.height > 0 &&
+            return !around && !element.closest("[data-not-drawn]") && box.width > 0 && box.height > 0 &&
                 getComputedStyle(element).visibility !== "hidden";
         });
     }

@@ -22,6 +22,7 @@ BUILDERS: Final = {
     "piv": "backend.piv_methods:build",
     "points": "backend.point_backend:build",
     "texts": "backend.text_backend:build",
+    "needles": "backend.zoom.backend:build",
 }
 """``module:function(card, device)`` for tasks whose models are not image classifiers."""
 Build = Callable[[ModelCard, str], ModelBackend]

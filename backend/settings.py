@@ -62,6 +62,18 @@ TABLE: Final[dict[str, Setting]] = {
         "",
         "Modules of your own that register orbits, tasks or models, separated by commas.",
     ),
+    "image_roots": Setting(
+        "LOUPE_IMAGE_ROOTS",
+        "",
+        "Folders whose images may be opened, separated by colons; `images` in the state folder is "
+        "always one of them.",
+    ),
+    "image_mb": Setting(
+        "LOUPE_IMAGE_MB", "256", "Memory that one large image may take while it is read, in MB."
+    ),
+    "pyramid_mb": Setting(
+        "LOUPE_PYRAMID_MB", "20000", "Disk budget for pyramids and large sets, in MB."
+    ),
     "log_level": Setting("LOUPE_LOG", "INFO", "Log level: DEBUG, INFO, WARNING or ERROR."),
 }
 
@@ -82,6 +94,9 @@ class Settings:
     memory_cache_bytes: int
     max_request_bytes: int
     plugins: str
+    image_roots: tuple[Path, ...]
+    image_bytes: int
+    pyramid_bytes: int
     log_level: str
 
     @classmethod
@@ -92,7 +107,7 @@ class Settings:
             BadRequest: a value is not usable; names the variable, the value and what is allowed.
         """
         text = {name: env.get(row.env, "").strip() or row.default for name, row in TABLE.items()}
-        state_dir = _folder(text["state_dir"])
+        state_dir = _folder("state_dir", text["state_dir"])
         return cls(
             host=_one_of(
                 "host",
@@ -112,19 +127,27 @@ class Settings:
             * 1_000_000,
             max_request_bytes=_whole("max_request_mb", text["max_request_mb"], 1, 1024) * 1_000_000,
             plugins=text["plugins"],
+            image_roots=_folders("image_roots", text["image_roots"], state_dir / "images"),
+            image_bytes=_whole("image_mb", text["image_mb"], 16, 1_000_000) * 1_000_000,
+            pyramid_bytes=_whole("pyramid_mb", text["pyramid_mb"], 100, 100_000_000) * 1_000_000,
             log_level=_one_of(
                 "log_level", text["log_level"].upper(), ("DEBUG", "INFO", "WARNING", "ERROR")
             ),
         )
 
 
-def _folder(text: str) -> Path:
+def _folder(name: str, text: str) -> Path:
     try:
         return (PROJECT / Path(text).expanduser()).resolve()
     except (RuntimeError, OSError) as error:  # no such user; a link that leads to itself
         raise BadRequest(
-            f"{TABLE['state_dir'].env}={text!r} is not a folder.", TABLE["state_dir"].help
+            f"{TABLE[name].env}={text!r} is not a folder.", TABLE[name].help
         ) from error
+
+
+def _folders(name: str, text: str, first: Path) -> tuple[Path, ...]:
+    named = [part.strip() for part in text.split(os.pathsep)]
+    return (first, *(_folder(name, part) for part in named if part))
 
 
 def _whole(name: str, text: str, low: int, high: int) -> int:

@@ -125,6 +125,38 @@ class TorchBackend:
             (gradient,) = torch.autograd.grad(chosen.sum(), pixels)
         return cast(F32, gradient.abs().amax(1).cpu().numpy())
 
+    def class_activation(self, batch: F32, targets: I64, layer: str) -> F32:
+        """Grad-CAM: where ``layer`` speaks for a class, ``(b, rows, columns)``, >= 0, raw units.
+
+        The layer's channels weighted by the mean gradient of the class's logit, negative sums cut
+        off.
+
+        Raises:
+            BadRequest: as for :meth:`saliency`; the card names no such layer, or its output is no
+                map.
+        """
+        self._check(batch)
+        if layer not in self.card.layers or targets.shape != (len(batch),):
+            raise BadRequest(
+                f"{self.card.key} has no layer {layer!r}.", f"It has {', '.join(self.card.layers)}."
+            )
+        seen: list[Tensor] = []
+        handle = self._module.get_submodule(layer).register_forward_hook(
+            lambda _module, _inputs, output: seen.append(output)
+        )
+        try:
+            with torch.enable_grad():
+                pixels = torch.tensor(batch, device=self.device, requires_grad=True)
+                picked = torch.tensor(targets, device=self.device)[:, None]
+                total = self._module(pixels).gather(1, picked).sum()
+                if not seen or seen[0].ndim != 4:
+                    raise BadRequest(f"The output of {layer} is no map.", "Choose another layer.")
+                (gradient,) = torch.autograd.grad(total, seen[0])
+        finally:
+            handle.remove()
+        weights = gradient.mean((2, 3), keepdim=True)
+        return cast(F32, (weights * seen[0].detach()).sum(1).relu().cpu().numpy())
+
     @contextmanager
     def recording(self, layer: str) -> Iterator[list[Tensor]]:
         """Collects what ``layer`` puts out while the block runs; the hook is gone afterwards, come

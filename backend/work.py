@@ -41,6 +41,14 @@ WORK: Final = table(
     Work("nero.input", 1, "analysis", "backend.nero.work:moved"),
     Work("nero.at", 1, "model", "backend.nero.work:at"),
     Work("nero.projection", 1, "analysis", "backend.nero.work:projection"),
+    Work("zoom.infer", 1, "model", "backend.zoom.work:infer"),
+    Work("zoom.draws", 1, "model", "backend.zoom.work:draws"),
+    Work("zoom.compare", 1, "model", "backend.zoom.work:compare"),
+    Work("zoom.train", 1, "model", "backend.zoom.work:train"),
+    Work("zoom.gradcam", 1, "model", "backend.zoom.gradcam:work"),
+    Work("zoom.answers", 1, "analysis", "backend.zoom.answers:work"),
+    Work("zoom.pyramid", 1, "analysis", "backend.zoom.work:build_pyramid"),
+    Work("zoom.build", 1, "analysis", "backend.zoom.work:build_large"),
     Work("system.device", 1, "model", "backend.system:device"),
 )
 

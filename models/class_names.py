@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.cards import MODELS, Task
+from models.needle_scenes import CLASSES as NEEDLES
 from models.piv_flows import FAMILIES as FLOWS
 from models.text_classes import PROMPTS
 
@@ -48,7 +49,7 @@ IMAGENET_FILE = "imagenet_classes.txt"
 
 def class_names(task: Task) -> tuple[str, ...]:
     """The class names of a task: 10 digits, 10 kinds of clothes, 10 of furniture and what stands
-    beside it, the 80 of COCO, the families of flows, or the 1,000 of ImageNet.
+    beside it, the 80 of COCO, the families of flows, a needle or none, or the 1,000 of ImageNet.
     """
     if task == "imagenet":
         return tuple((MODELS / IMAGENET_FILE).read_text(encoding="utf-8").splitlines())
@@ -59,5 +60,6 @@ def class_names(task: Task) -> tuple[str, ...]:
         "detection": COCO,
         "texts": tuple(PROMPTS),
         "piv": FLOWS,
+        "needles": NEEDLES,
     }
     return named[task]

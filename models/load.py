@@ -18,6 +18,8 @@ from models.efficientnet_lite import EfficientNetLite0
 from models.p4_cnn import P4CNN
 from models.piv_net import PivNet
 from models.point_transformer import PointTransformer
+from models.zoom_baselines import AtsNet, DownscaledCnn
+from models.zoom_net import ZoomNet
 
 ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "CropCenterNet": CropCenterNet,
@@ -27,6 +29,9 @@ ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "PivNet": lambda families: PivNet(),  # a field has no classes
     "PointTransformer": PointTransformer,
     "EfficientNetLite0": EfficientNetLite0,
+    "ZoomNet": ZoomNet,
+    "AtsNet": AtsNet,
+    "DownscaledCnn": DownscaledCnn,
 }
 """Factories by the name a card uses; each takes the number of classes."""
 

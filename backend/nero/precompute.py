@@ -7,6 +7,7 @@ and nothing is special about them. Files that are there already are kept.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Final
 from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.jobs import JobRequest
-from backend.nero import projections, tasks, work
+from backend.nero import projections, tasks
 from backend.nero.orbits import families, find
 from backend.nero.requests import OrbitRequest, ProjectionRequest
 from backend.protocols import Arrays
 from backend.settings import PROJECT
+from backend.work import find as find_work
+from backend.zoom import opening
 
 RESULTS: Final = PROJECT / "data" / "results"
 BUDGET_BYTES: Final = 80_000_000
@@ -64,7 +67,7 @@ def jobs() -> list[JobRequest]:
                 ProjectionRequest(task, model, orbit, method=method).job()
                 for method in projections.METHODS
             ]
-    return [*orbits, *placed]
+    return [*orbits, *placed, *opening.jobs()]
 
 
 def opening_orbit(task: str, model: str) -> str:
@@ -87,8 +90,8 @@ def main(folder: Path = RESULTS) -> None:
     for job in wanted:
         if store.get(job.key) is None:
             log.info("%s", job.title)
-            run = {"nero.orbit": work.orbit, "nero.projection": work.projection}[job.work]
-            arrays: Arrays = run(job.params, ticket)
+            module, _, function = find_work(job.work).run.partition(":")
+            arrays: Arrays = getattr(importlib.import_module(module), function)(job.params, ticket)
             store.put(job.key, arrays)
     names = {job.key for job in wanted}
     for path in folder.glob("*.npz"):

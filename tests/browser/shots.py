@@ -25,6 +25,7 @@ PAGES = {
     "texts": "/nero?task=texts",
     "line": "/nero?task=digits&orbit=scale",
     "heatmap": "/nero?task=digits&orbit=translations",
+    "zoom": "/zoom",
     "jobs": "/jobs",
     "missing": "/nowhere",
 }
