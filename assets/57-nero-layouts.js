@@ -104,7 +104,9 @@ window.loupe = window.loupe || {};
         const distance = Math.hypot(dx, dy) / radius;
         if (distance > 1 && !isClamped) return -1;
         const axis = wrap(Math.atan2(-dy, dx) * 180 / Math.PI, 360);
-        return nearest(orbit, [plane, axis, Math.min(1, distance) * rim_deg(orbit)]);
+        const element = nearest(orbit, [plane, axis, Math.min(1, distance) * rim_deg(orbit)]);
+        // The middle is the same rotation about every axis: it is one cell, not one of each axis.
+        return orbit.positions[element][2] === 0 ? nearest(orbit, [plane, 0, 0]) : element;
     }
 
     const polar = (radius, degrees) => [radius * Math.cos(degrees * Math.PI / 180),

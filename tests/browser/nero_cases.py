@@ -95,12 +95,16 @@ def point_of(page: Page, element: int) -> tuple[float, float]:
         """(element) => {
         const gd = document.querySelector('#nero-individual-graph .js-plotly-plot');
         const {orbit} = loupe.orbit.current.spec, box = gd.getBoundingClientRect();
-        const hits = [];
-        for (let y = box.top + 1; y < box.bottom; y += 2) {
-            for (let x = box.left + 1; x < box.right; x += 2) {
-                const at = loupe.layouts.of(orbit).hit(gd, orbit, {clientX: x, clientY: y});
-                if (at === element) hits.push([x, y]);
+        const layout = loupe.layouts.of(orbit), hits = [];
+        // The cell at the middle of a disc is hardly wider than two px.
+        for (const step of [2, 0.5]) {
+            for (let y = box.top + 1; y < box.bottom && !(step < 1 && hits.length); y += step) {
+                for (let x = box.left + 1; x < box.right; x += step) {
+                    const at = layout.hit(gd, orbit, {clientX: x, clientY: y});
+                    if (at === element) hits.push([x, y]);
+                }
             }
+            if (hits.length) break;
         }
         return hits.length ? hits[Math.floor(hits.length / 2)] : null; }""",
         element,
