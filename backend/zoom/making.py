@@ -21,6 +21,7 @@ def make_pyramid(library: Library, opened: tuple[Held, Header, str], progress: P
         progress(0, pyramid.STEPS)
         data = pyramid.preview(file, header)
         write_atomic(small, lambda out: out.write(data))
+    progress(1, pyramid.STEPS)  # from now on the whole can be seen
     final = library.pyramid_path(mark)
     if not final.is_file():
         pyramid.build(file, header, final, progress, library.settings.pyramid_bytes)
