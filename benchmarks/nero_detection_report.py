@@ -2,7 +2,8 @@
 
 :func:`section` is part of docs/results/nero.md. Everything is measured from the shipped weights on
 the bundled scenes, except the three seeds, which are in the cards. :func:`photographs` measures the
-COCO detector on COCO128 where that lies beside the repository; it takes a quarter of an hour.
+COCO detector on COCO128 where that lies beside the repository; it takes a quarter of an hour, so
+``--photographs`` writes it to a file of its own, out of which the report takes it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ CENTERNET: Final = "detector-centernet"
 ORBIT: Final = orbits.translations(64, 8)
 COARSE: Final = orbits.translations(64, 16)
 COCO128: Final = PROJECT.parent / "shared" / "data" / "coco128"
+PHOTOGRAPHS: Final = PROJECT / "docs" / "results" / "nero-photographs.md"
 KEYS: Final = ("car", "bottle", "cup", "chair", "book")  # those of the source
 SCENES: Final = 40
 HEAD: Final = """## Object detection
@@ -191,12 +193,14 @@ def results() -> dict[str, OrbitResult]:
 
 
 def main() -> None:
-    """Prints both parts."""
+    """Prints the part on scenes; with ``--photographs`` writes the other one to its file."""
     devices.let_threads_sleep()
-    parts = [] if "--photographs" in sys.argv else [section(results())]
-    if "--scenes" not in sys.argv:
-        parts.append(photographs())
-    sys.stdout.write("\n\n".join(parts) + "\n")
+    if "--photographs" not in sys.argv:
+        sys.stdout.write(f"{section(results())}\n")
+    elif found := photographs():
+        PHOTOGRAPHS.write_text(f"{found}\n", encoding="utf-8")
+    else:
+        sys.stderr.write(f"COCO128 is not at {COCO128}.\n")
 
 
 if __name__ == "__main__":

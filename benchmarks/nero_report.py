@@ -175,6 +175,8 @@ def main() -> None:
             parts += [f"## {title}\n", curves(task), ""]
     for task, report in OTHERS.items():
         parts += [report.section(opened(task)), ""]
+    if (extra := nero_detection_report.PHOTOGRAPHS).is_file():
+        parts += [extra.read_text("utf-8")]
     PATH.parent.mkdir(parents=True, exist_ok=True)
     PATH.write_text("\n".join(parts), encoding="utf-8")
     sys.stderr.write(f"Wrote {PATH.relative_to(PROJECT)}.\n")
