@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from backend.zoom import opening
 from backend.zoom.requests import LookRequest
 from backend.zoom.result import ZoomResult, share_in_view
 from components.runtime import Services
@@ -23,7 +24,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Serv
 
 
 def stored(services: Services, **more: object) -> ZoomResult:
-    request = LookRequest(**{"image": "needle:1", "model": MODEL, **more})  # type: ignore[arg-type]
+    request = LookRequest(**{"image": opening.IMAGE, "model": MODEL, **more})  # type: ignore[arg-type]
     arrays = services.store.get(request.job().key)
     assert arrays is not None
     return ZoomResult.from_arrays(arrays)
@@ -37,7 +38,7 @@ def test_opens_filled_with_few_requests(
     done = stored(services)
     assert now(page, "look.answer") == pytest.approx(done.answer.tolist(), abs=1e-6)
     expect(page.locator("#zoom-answer")).to_contain_text("draws say")
-    expect(page.locator("#zoom-list [aria-selected=true]")).to_contain_text("Needle #1")
+    expect(page.locator("#zoom-list [aria-selected=true]")).to_contain_text("Needle #27")
     expect(page.locator("#zoom-gallery [data-piece]")).to_have_count(len(done.subtiles))
     first = page.locator("#zoom-gallery [data-piece]").first
     assert first.get_attribute("data-piece") == str(done.by_contribution()[0])
@@ -220,12 +221,12 @@ def test_keys_go_through_the_images_with_one_question_each(
     callbacks.clear()
     page.locator("h1").click()
     page.keyboard.press("PageDown")
-    page.wait_for_function("() => loupe.zoom.now.image?.key === 'needle:2'")
+    page.wait_for_function("() => loupe.zoom.now.image?.key === 'needle:28'")
     ready(page)
     assert len(callbacks) == 1
     assert "region=" not in page.url
     assert "piece=" not in page.url
-    expect(page.locator("#zoom-list [aria-selected=true]")).to_contain_text("Needle #2")
+    expect(page.locator("#zoom-list [aria-selected=true]")).to_contain_text("Needle #28")
     page.keyboard.press("?")
     expect(page.locator("#key-sheet")).to_contain_text("Hold to peek")
 

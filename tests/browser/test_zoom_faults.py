@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from backend.zoom import images, own
+from backend.zoom import images, opening, own
 from backend.zoom.library import library
 from components.runtime import Services
 from tests.browser.driving import Traffic, open_page, settle
@@ -44,7 +44,7 @@ def test_a_path_that_cannot_be_opened(
     note = page.locator("#zoom-note")
     expect(note).to_have_class(re.compile("zoom-bad"))
     expect(note).to_contain_text(sentence)
-    assert now(page, "image.key") == "needle:1"
+    assert now(page, "image.key") == opening.IMAGE
 
 
 def test_a_path_and_an_upload_open(page: Page, app_url: str, tmp_path: Path):
