@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -276,9 +277,14 @@ def memory() -> list[Row]:
 
 
 def measured(side: int) -> dict[str, float]:
-    """Memory in MB of a child that looks at a large needle image."""
+    """Memory in MB of a child that looks at a large needle image.
+
+    The child gives freed memory back at once: what the allocator would keep of it for later depends
+    on the order of threads (runs of one image differed by a factor of two), not on the look.
+    """
     command = [sys.executable, "-m", "benchmarks.zoom", str(side)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    env = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
     found: dict[str, float] = json.loads(told)
     return found
 

@@ -18,7 +18,7 @@ from backend.zoom.source import ImageSource
 from models.zoom_net import ZoomNet
 from models.zoom_training import places_px
 
-STRIP_PX: Final = 150_000  # view pixels of one strip: bounds the memory of the first stage
+STRIP_PX: Final = 100_000  # view pixels of one strip: bounds the memory of the first stage
 REACH_PX: Final = 4  # as many 3 x 3 convolutions at most are in a row
 PIECES_AT_ONCE: Final = 16
 MOST_BETAS: Final = 512
