@@ -120,7 +120,7 @@ def bare(device: str) -> Row:
 
 def passed(model: TorchDetector, piece: torch.Tensor) -> torch.Tensor:
     """One pass through a prepared network."""
-    raw: torch.Tensor = model._network(piece)
+    raw: torch.Tensor = model._network(model._centred(piece))
     return raw
 
 

@@ -67,7 +67,16 @@ class CropDetector(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """See the class."""
-        fine = self.fine(self.stem(crops * 2 - 1))
+        return self.answer(self.centred(crops))
+
+    @staticmethod
+    def centred(pixels: Tensor) -> Tensor:
+        """Pixels from [0, 1] to [-1, 1]; of a whole scene as well as of its crops."""
+        return pixels * 2 - 1
+
+    def answer(self, crops: Tensor) -> Tensor:
+        """The output for centred crops (n, 3, 128, 128)."""
+        fine = self.fine(self.stem(crops))
         # An addition rather than expand(), so that the graph can be traced for any batch.
         place = torch.zeros_like(fine[:, :2]) + self.place
         coarse = self.coarse(torch.cat([fine, place], 1))
