@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadRequest
 from backend.files import write_atomic
+from backend.protocols import JSON
 
 FORMATS: Final = {
     "json": "the table as a list of records",
@@ -22,18 +25,29 @@ FORMATS: Final = {
     "parquet": "the table as Parquet",
     "npz": "the arrays as a numpy archive",
 }
+TEXT: Final = ("json", "csv")
+OUTPUT: Final = Path("-")
 
 
 def add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Adds ``--json FILE`` and its kin."""
+    """Adds ``--json FILE`` and its kin; text goes to standard output where no file is named."""
     for name in names:
-        command.add_argument(f"--{name}", metavar="FILE", type=Path, help=f"write {FORMATS[name]}")
+        end: dict[str, Any] = {"nargs": "?", "const": OUTPUT} if name in TEXT else {}
+        command.add_argument(
+            f"--{name}", metavar="FILE", type=Path, help=f"write {FORMATS[name]}", **end
+        )
 
 
 def write(
-    asked: argparse.Namespace, table: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]
+    asked: argparse.Namespace,
+    table: pd.DataFrame,
+    arrays: Mapping[str, NDArray[Any]],
+    document: Mapping[str, JSON] | None = None,
 ) -> list[Path]:
     """Writes what was asked for, each file whole or not at all, and returns the files.
+
+    Args:
+        document: what ``--json`` writes in place of the table.
 
     Raises:
         BadRequest: a folder does not exist.
@@ -44,9 +58,16 @@ def write(
         path: Path | None = getattr(asked, name, None)
         if path is None:
             continue
+        data = _rendered(name, table, arrays)
+        if name == "json" and document is not None:
+            data = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False).encode()
+        if path == OUTPUT:
+            sys.stdout.buffer.write(data + b"\n")
+            written.append(path)
+            continue
         if not path.resolve().parent.is_dir():
             raise BadRequest(f"The folder of --{name} {path} does not exist.", "Create it first.")
-        write_atomic(path.resolve(), partial(_send, data=_rendered(name, table, arrays)))
+        write_atomic(path.resolve(), partial(_send, data=data))
         written.append(path)
     return written
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from backend import cli_files
 from backend.errors import BadRequest, NotFound
+from backend.protocols import JSON
 from backend.settings import Settings
 from backend.zoom import images, own
 from backend.zoom.library import Coarse, Library
@@ -71,7 +73,7 @@ def run(asked: argparse.Namespace) -> None:
     classes = own.card(key).classes
     table = pieces(done.first, done.first.predicted)
     arrays = {**done.first.arrays(), "draw_answers": done.answers, "draw_seeds": done.seeds}
-    if not cli_files.write(asked, table, arrays):
+    if not cli_files.write(asked, table, arrays, document(key, done, table)):
         shown = table.sort_values("contribution", key=abs, ascending=False).head(10)
         sys.stdout.write(shown.to_string(index=False) + "\n")
     sys.stderr.write(summary(done, classes) + "\n")
@@ -94,6 +96,31 @@ def pieces(done: ZoomResult, label: int) -> pd.DataFrame:
             "contribution": done.contributions[:, label],
         }
     )
+
+
+def document(key: str, done: Draws, table: pd.DataFrame) -> dict[str, JSON]:
+    """Answer, draws, cost and pieces as JSON."""
+    first, classes = done.first, own.card(key).classes
+    low, mean, high = done.interval(first.predicted)
+    return {
+        "model": key,
+        "answer": classes[first.predicted],
+        "probabilities": dict(zip(classes, first.answer.tolist(), strict=True)),
+        "draws": {
+            "seeds": done.seeds.tolist(),
+            "probabilities": done.answers.tolist(),
+            "interval_90": {"low": low, "mean": mean, "high": high},
+            "agreement": float(done.agreement()),
+        },
+        "distinct_tiles": first.distinct,
+        "cost": {
+            "peak_bytes": first.peak_bytes,
+            "flops": first.flops,
+            "seconds": first.seconds,
+            "pixels_read": first.pixels_read,
+        },
+        "pieces": json.loads(table.to_json(orient="records")),
+    }
 
 
 def summary(done: Draws, classes: tuple[str, ...]) -> str:

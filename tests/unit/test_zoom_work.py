@@ -233,13 +233,28 @@ def test_the_command_line_writes_what_was_looked_at(
         ]
     )  # fmt: skip
     assert code == 0
-    rows = json.loads(out.read_text())
+    told = json.loads(out.read_text())
+    rows = told["pieces"]
     assert len(rows) == 5
+    assert told["model"] == "own-tiny"
+    assert told["draws"]["seeds"] == [0, 1, 2]
+    means = np.mean(told["draws"]["probabilities"], axis=0)
+    chosen = list(told["probabilities"]).index(told["answer"])
+    assert told["draws"]["interval_90"]["mean"] == pytest.approx(means[chosen])
+    assert told["cost"]["pixels_read"] > 0
     assert sum(row["weight"] for row in rows) == pytest.approx(1.0, abs=1e-4)
     assert rows[0].keys() >= {"x", "y", "width", "height", "contribution", "probability"}
     with np.load(tmp_path / "out.npz", allow_pickle=False) as file:
         assert file["draw_answers"].shape == (3, 2)
     assert "over 3 draws" in capsys.readouterr().err
+
+
+def test_json_without_a_file_goes_to_standard_output(
+    state: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given = ["zoom", "--image", "needle:1", "--model", "own-tiny", "--tiles", "2", "--json"]
+    assert command_line.main(given) == 0
+    assert len(json.loads(capfdbinary.readouterr().out)["pieces"]) == 2
 
 
 def test_without_a_file_the_strongest_pieces_are_shown(
