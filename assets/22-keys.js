@@ -17,10 +17,12 @@ window.loupe = window.loupe || {};
     return () => known.delete(name);
   }
 
-  function isTyping(target) {
+  /** A menu's input takes letters and arrows but no text, so Ctrl+Z in it means the page. */
+  function isTyping({ target, ctrlKey, metaKey }) {
     if (!(target instanceof Element)) return false;
     if (target.closest("[contenteditable=''], [contenteditable='true'], textarea, select")) return true;
     const input = target.closest("input");
+    if (input && input.readOnly && (ctrlKey || metaKey)) return false;
     return Boolean(input) && !["checkbox", "radio", "button", "range"].includes(input.type);
   }
 
@@ -43,7 +45,7 @@ window.loupe = window.loupe || {};
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || isTyping(event.target) || underDialog()) return;
+    if (event.defaultPrevented || isTyping(event) || underDialog()) return;
     const combination = pressed(event);
     for (const entry of known.values()) {
       if (entry.key.toLowerCase() !== combination || !active(entry.scope)) continue;

@@ -120,6 +120,10 @@ class JobRunner(Protocol):
         """Ask the job to stop; a job that has ended stays as it is. Raises ``NotFound``."""
         ...
 
+    def release(self, view: str) -> None:
+        """``view`` waits for nothing any more: cancel what only it waited for."""
+        ...
+
     def rerun(self, job_id: str) -> str:
         """Id of a job that computes the same again. Raises ``NotFound``."""
         ...

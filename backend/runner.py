@@ -98,6 +98,10 @@ class LocalJobs:
                 return
         self._past(job_id)
 
+    def release(self, view: str) -> None:
+        with self._lock:
+            self._supersede(view, "")
+
     def rerun(self, job_id: str) -> str:
         past = self.view(job_id)
         request = JobRequest(past.work, past.params, past.title)

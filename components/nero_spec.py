@@ -40,10 +40,12 @@ class Request(Protocol):
 def obtain(request: Request, view: str) -> dict[str, str | None]:
     """``{"result": key, "job": id}``; no job where the result lies in the store already.
 
-    A newer request of the same ``view`` cancels an older one that nobody else waits for.
+    A newer request of the same ``view`` cancels an older one that nobody else waits for, also
+    where the newer one's result is there already.
     """
     job = request.job(view)
     if services().store.has(job.key):
+        services().jobs.release(view)
         return {"result": job.key, "job": None}
     return {"result": job.key, "job": services().jobs.submit(job)}
 

@@ -26,6 +26,7 @@ Part = dict[str, str | None]
 def obtain(job: JobRequest) -> Part:
     """``{"result": key, "job": id}``; no job where the result lies in the store already."""
     if services().store.has(job.key):
+        services().jobs.release(job.view)
         return {"result": job.key, "job": None}
     return {"result": job.key, "job": services().jobs.submit(job)}
 

@@ -158,6 +158,20 @@ def test_newest_request_of_a_view_wins(jobs: LocalJobs, gate: Gate) -> None:
     assert ended(jobs, back).state is JobState.DONE
 
 
+def test_a_released_view_waits_for_nothing(jobs: LocalJobs, gate: Gate) -> None:
+    alone = jobs.submit(gate.request(1, "orbit@a"))
+    shared = jobs.submit(gate.request(2, "orbit@b"))
+    assert jobs.submit(gate.request(2, "orbit@c")) == shared
+    kept = jobs.submit(gate.request(9))  # of no view
+    running(jobs, alone)
+    for view in ("orbit@a", "orbit@b", "", "never heard of"):
+        jobs.release(view)
+    assert ended(jobs, alone).state is JobState.CANCELLED
+    gate.open()
+    assert ended(jobs, shared).state is JobState.DONE
+    assert ended(jobs, kept).state is JobState.DONE
+
+
 def test_newest_wins_spares_what_another_view_waits_for(jobs: LocalJobs, gate: Gate) -> None:
     shared = jobs.submit(gate.request(1, "orbit@a"))
     assert jobs.submit(gate.request(1, "orbit@b")) == shared
