@@ -14,7 +14,17 @@ from backend.zoom.requests import LookRequest
 from backend.zoom.result import ZoomResult, share_in_view
 from components.runtime import Services
 from tests.browser.driving import Traffic, settle
-from tests.browser.zoom_cases import MODEL, inked, now, on_screen, open_zoom, ready, rest, zoom_app
+from tests.browser.zoom_cases import (
+    MODEL,
+    inked,
+    now,
+    on_screen,
+    open_zoom,
+    ready,
+    rest,
+    wait_inked,
+    zoom_app,
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +103,7 @@ def test_peeking_hides_the_layers_while_the_key_is_held(page: Page, app_url: str
     page.locator("h1").click()
     page.keyboard.down("p")
     page.wait_for_function("() => loupe.zoom.now.isPeeking")
-    assert inked(page) == 0
+    wait_inked(page, "n === 0")
     page.keyboard.up("p")
     page.wait_for_function("() => !loupe.zoom.now.isPeeking")
     assert inked(page) > 0
@@ -114,17 +124,17 @@ def test_layers_are_live_and_part_of_the_link(
     low = page.get_by_label("First map α: values below are cut away, % of the maximum")
     whole = inked(page)
     low.evaluate("(e) => { e.value = 99; e.dispatchEvent(new Event('input')); }")
-    assert inked(page) < whole
+    wait_inked(page, f"n < {whole}")
     page.locator("h1").click()
     page.keyboard.press("1")
     page.wait_for_function("() => !loupe.zoomLayers.isVisible('alpha')")
-    assert inked(page) == 0
+    wait_inked(page, "n === 0")
     for key in "2345":
         page.keyboard.press(key)
     page.wait_for_function("() => loupe.zoomLayers.isVisible('truth')")
+    expect(page.locator("#zoom-cam-said")).to_contain_text("says", timeout=60_000)
     settle(page)
     assert len(callbacks) == 1  # the class map is another question
-    expect(page.locator("#zoom-cam-said")).to_contain_text("says")
     assert now(page, "cam.map.shape") == [7, 7]
 
 

@@ -27,6 +27,9 @@ MODEL = "own-tiny"
 READY = """() => ['viewer', 'answer', 'cost', 'share', 'pieces', 'images'].every((name) =>
     document.getElementById('zoom-' + name)?.dataset.state === 'ready')
     && loupe.zoom.now.draws && loupe.zoomViewer.place()"""
+INKED = """() => { const c = document.querySelector('.zoom-overlay');
+    const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+    let n = 0; for (let i = 3; i < data.length; i += 4) n += data[i] > 0; return n; }"""
 STILL = """() => { const at = JSON.stringify(loupe.zoomViewer.seen());
     const was = window.__at; window.__at = at; return was === at; }"""
 
@@ -86,12 +89,13 @@ def now(page: Page, path: str) -> Any:
 
 def inked(page: Page) -> int:
     """How many pixels of the layers are painted."""
-    found: int = page.evaluate(
-        """() => { const c = document.querySelector('.zoom-overlay');
-        const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);
-        let n = 0; for (let i = 3; i < data.length; i += 4) n += data[i] > 0; return n; }"""
-    )
+    found: int = page.evaluate(INKED)
     return found
+
+
+def wait_inked(page: Page, test: str) -> None:
+    """Wait until the number ``n`` of painted pixels passes a test; layers follow a frame later."""
+    page.wait_for_function(f"() => {{ const n = ({INKED})(); return {test}; }}")
 
 
 def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
