@@ -17,6 +17,7 @@ from backend.protocols import JSON
 from backend.settings import Settings
 from backend.zoom import images, own
 from backend.zoom.library import Coarse, Library
+from backend.zoom.policy import POLICIES
 from backend.zoom.source import ImageSource
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def add(commands: Any) -> None:
     command.add_argument("--tiles", type=int, default=16, help="draws of tiles, N (16)")
     command.add_argument("--draws", type=int, default=1, help="looks with other seeds (1)")
     command.add_argument("--seed", type=int, default=0, help="seed of the first look (0)")
-    command.add_argument("--policy", choices=("sample", "topk"), default="sample")
+    command.add_argument("--policy", choices=POLICIES, default="sample")
     command.add_argument("--s1", type=float, help="scale of the first view")
     command.add_argument("--s2", type=float, help="scale of the views of tiles")
     command.add_argument(

@@ -46,6 +46,7 @@ class BytesOnly:
 class BoundedCache(SimpleCache):
     """flask-caching's memory cache, bounded by bytes; the least recently used go first."""
 
+    # cachelib declares its own pickling class here; bytes are all that is ever kept.
     serializer = BytesOnly()  # type: ignore[assignment]
 
     def __init__(self, budget_bytes: int) -> None:
@@ -171,5 +172,6 @@ def open_small_cache(settings: Settings) -> SmallCache:
             "LOUPE_REDIS_URL is not a Redis URL.", "Example: redis://127.0.0.1:6379/0"
         ) from error
     backend = RedisCache(host=client, default_timeout=WEEK_S, key_prefix="loupe:")
+    # As above: nothing is unpickled, whatever lies in Redis.
     backend.serializer = BytesOnly()  # type: ignore[assignment]
     return SmallCache(backend, (OSError, redis.RedisError))

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import orjson
@@ -23,6 +23,7 @@ from backend import wire
 from backend.cache import checked_key
 from backend.errors import BackendError, BadRequest, NotFound
 from backend.jobs import JobView
+from components.json_body import json_body
 from components.runtime import CONFIG, Services, services
 from components.security import handle_errors
 from components.tables import MIME, rendered, table
@@ -150,7 +151,7 @@ def run_job_again(job_id: str) -> Response:
 
 @routes.post("/_links")
 def make_link() -> Response:
-    body = _body()
+    body = json_body()
     path, state = body.get("path"), body.get("state")
     if not isinstance(path, str) or not isinstance(state, dict):
         raise BadRequest("A link needs a path and a state.", '{"path": "/…", "state": {…}}')
@@ -178,24 +179,12 @@ def follow_link(link_id: str) -> BaseResponse:
 @routes.post("/_table/<path:name>")
 def send_table(name: str) -> Response:
     name, _, suffix = name.rpartition(".")
-    data = rendered(table(name, _body()), suffix)
+    data = rendered(table(name, json_body()), suffix)
     response = Response(data, content_type=MIME[suffix])
     response.headers["Cache-Control"] = "no-store"
     if suffix != "json":
         response.headers.set("Content-Disposition", "attachment", filename=f"loupe-{name}.{suffix}")
     return response
-
-
-def _body() -> dict[str, Any]:
-    if request.mimetype != "application/json":
-        raise BadRequest("The request is not JSON.", "Its content type must be application/json.")
-    try:
-        body = orjson.loads(request.get_data())
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("The request is not JSON.") from error
-    if not isinstance(body, dict):
-        raise BadRequest("The request is not a JSON object.")
-    return body
 
 
 def _json(value: Mapping[str, object] | JobView) -> Response:

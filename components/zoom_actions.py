@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response, request
 from backend.errors import BadRequest
 from backend.zoom.library import library
 from backend.zoom.requests import TrainRequest, build_job, pyramid_job
+from components.json_body import json_body
 from components.runtime import services
 
 blueprint = Blueprint("zoom_actions", __name__, url_prefix="/_zoom")
@@ -41,7 +42,7 @@ def prepare() -> Response:
 @blueprint.post("/train")
 def train() -> Response:
     """``{"job": id, "model": key}``; JSON body: folder, name, base, steps, n_tiles, seed."""
-    asked = _body()
+    asked = json_body()
     found = TrainRequest(
         str(asked.get("folder", "")),
         str(asked.get("name", "")),
@@ -57,16 +58,6 @@ def _json(answer: dict[str, str]) -> Response:
     response = Response(orjson.dumps(answer), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _body() -> dict[str, Any]:
-    try:
-        body = orjson.loads(request.get_data())
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("The request is not JSON.") from error
-    if not isinstance(body, dict):
-        raise BadRequest("The request is not a JSON object.")
-    return body
 
 
 def _whole(body: dict[str, Any], name: str) -> int:

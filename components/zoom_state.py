@@ -9,7 +9,8 @@ from backend.errors import BadRequest
 from backend.protocols import JSON
 from backend.zoom import opening, own
 from backend.zoom.maps import classifiers
-from backend.zoom.requests import MODEL, POLICIES, Box, LookRequest
+from backend.zoom.policy import POLICIES
+from backend.zoom.requests import MODEL, Box, LookRequest
 from components.state import Choice, Many, Schema, Text, Whole, check
 
 PAGE: Final = "zoom"

@@ -76,6 +76,7 @@ def _fitted(rows: F64, method: str, seed: int) -> F64:
     """
     if np.ptp(rows, axis=0).max() < 1e-12:
         return np.zeros((len(rows), 2))
+    # It comes without types.
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # One thread: the problems are small, and threads that wait for each other on a busy machine

@@ -29,7 +29,7 @@ def work(params: Mapping[str, JSON], ticket: Progress) -> Arrays:
             library().open(f"needle:{row}"),
             request.n_tiles,
             request.seed,
-            policy=request.policy,  # type: ignore[arg-type]
+            policy=request.policy,
             s1=request.s1 or None,
             s2=request.s2 or None,
         )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from backend.errors import BadRequest
+from backend.zoom.policy import Policy, checked_policy
 from models.zoom_sampling import gumbel_order, order_weights
 
-Policy = Literal["sample", "topk"]
-POLICIES: Final = ("sample", "topk")
 MOST_TILES: Final = 1024
 
 
@@ -62,7 +61,7 @@ def sample_tiles(
     if not torch.isfinite(flat).all() or (flat < 0).any() or abs(float(flat.sum()) - 1) > 1e-3:
         raise BadRequest("The attention map is not a distribution.", "It must sum to 1.")
     _check_count(n_tiles)
-    if _checked_policy(policy) == "topk":
+    if checked_policy(policy) == "topk":
         expected = n_tiles * flat / flat.sum()
         hits = expected.floor().long()
         rest = n_tiles - int(hits.sum())
@@ -104,7 +103,7 @@ def sample_subtiles(
     if not possible:
         raise BadRequest("No place of this tile can be drawn.", "It lies outside the image.")
     taken = min(count, possible)
-    if _checked_policy(policy) == "topk" or count >= possible:
+    if checked_policy(policy) == "topk" or count >= possible:
         chosen = flat.topk(taken)
         share = chosen.values / chosen.values.sum()
         return PlaceDraw(chosen.indices, chosen.values, share)
@@ -115,12 +114,6 @@ def sample_subtiles(
 def expected_distinct(alpha: Tensor, n_tiles: int) -> float:
     """How many different tiles ``n_tiles`` draws hit on average."""
     return float((1 - (1 - alpha.flatten().double()) ** n_tiles).sum())
-
-
-def _checked_policy(policy: str) -> str:
-    if policy not in POLICIES:
-        raise BadRequest(f"policy={policy!r} is not known.", f"There is {', '.join(POLICIES)}.")
-    return policy
 
 
 def _check_count(count: int) -> None:

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
 import pyvips
 
@@ -172,7 +172,7 @@ def format_of(start: bytes) -> Format:
     )
 
 
-def load(file: Held, kind: Format, page: int = 0, **options: str) -> pyvips.Image:
+def load(file: Held, kind: Format, page: int = 0, **options: Any) -> pyvips.Image:
     """The image in a file, not decoded yet.
 
     Raises:
@@ -180,7 +180,7 @@ def load(file: Held, kind: Format, page: int = 0, **options: str) -> pyvips.Imag
     """
     loader = getattr(pyvips.Image, f"{kind}load_source")
     if kind == "tiff":
-        options = {**options, "page": page}  # type: ignore[dict-item]
+        options = {**options, "page": page}
     try:
         with open_same(file) as data:  # libvips keeps a descriptor of its own
             source = pyvips.Source.new_from_descriptor(data.fileno())

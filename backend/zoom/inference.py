@@ -11,8 +11,9 @@ from torch import Tensor
 
 from backend.errors import BadRequest
 from backend.protocols import F32, I64, U8, Progress
-from backend.zoom.attention import Policy, TileDraw, sample_subtiles, sample_tiles
+from backend.zoom.attention import TileDraw, sample_subtiles, sample_tiles
 from backend.zoom.meter import Meter
+from backend.zoom.policy import Policy
 from backend.zoom.result import ZoomResult
 from backend.zoom.source import ArraySource, ImageSource
 from backend.zoom.views import Box, Views, scales

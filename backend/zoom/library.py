@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from backend.zoom.source import ArraySource, ImageSource, resized
 from models.needle_scenes import CLASSES, EVAL_PX
 
 Kind = Literal["needle", "large", "file", "upload"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 State = Literal["ready", "build", "pyramid", "bad"]
 MOST_FILES: Final = 500
 MOST_OPEN: Final = 8
@@ -215,9 +216,10 @@ class Library:
     def split(self, key: str) -> tuple[Kind, str]:
         """Kind and name of a key. Raises ``NotFound``."""
         kind, _, name = key.partition(":")
-        if kind not in ("needle", "large", "file", "upload") or not name:
-            raise NotFound(f"There is no image {key[:80]!r}.", "Choose one from the list.")
-        return kind, name  # type: ignore[return-value]
+        for known in KINDS:
+            if kind == known and name:
+                return known, name
+        raise NotFound(f"There is no image {key[:80]!r}.", "Choose one from the list.")
 
     def path(self, key: str) -> Path:
         """The file behind ``file:`` and ``upload:``, where it really lies.

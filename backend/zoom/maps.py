@@ -15,6 +15,7 @@ from backend.jobs import JobRequest
 from backend.protocols import JSON
 from backend.zoom import own
 from backend.zoom.library import library
+from backend.zoom.policy import Policy, checked_policy
 from backend.zoom.requests import LookRequest, check_current, ready
 from models.cards import ModelCard
 
@@ -90,7 +91,7 @@ class AnswersRequest:
     model: str
     n_tiles: int = 16
     seed: int = 0
-    policy: str = "sample"
+    policy: Policy = "sample"
     s1: float = 0.0
     s2: float = 0.0
 
@@ -131,7 +132,7 @@ class AnswersRequest:
                 str(params["model"]),
                 cast(int, params["n_tiles"]),
                 cast(int, params["seed"]),
-                str(params["policy"]),
+                checked_policy(str(params["policy"])),
                 float(cast(float, params["s1"])),
                 float(cast(float, params["s2"])),
             )

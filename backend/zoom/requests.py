@@ -15,8 +15,8 @@ from backend.protocols import JSON
 from backend.zoom import own
 from backend.zoom.library import Library, library
 from backend.zoom.needles import LARGE_SIDES
+from backend.zoom.policy import Policy, checked_policy
 
-POLICIES: Final = ("sample", "topk")
 MOST_TILES: Final = 1024
 MOST_DRAWS: Final = 200
 MODEL: Final = "needle-zoom"
@@ -43,7 +43,7 @@ class LookRequest:
     n_tiles: int = 16
     seed: int = 0
     draws: int = 1
-    policy: str = "sample"
+    policy: Policy = "sample"
     s1: float = 0.0
     s2: float = 0.0
     region: Box | None = None
@@ -53,10 +53,7 @@ class LookRequest:
         _whole("n_tiles", self.n_tiles, 1, MOST_TILES)
         _whole("seed", self.seed, 0, 2**31 - 1)
         _whole("draws", self.draws, 1, MOST_DRAWS)
-        if self.policy not in POLICIES:
-            raise BadRequest(
-                f"policy={self.policy!r} is not known.", f"There is {', '.join(POLICIES)}."
-            )
+        checked_policy(self.policy)
         for name, value in (("s1", self.s1), ("s2", self.s2)):
             if not (math.isfinite(value) and (value == 0 or 1 / 64 <= value <= 1)):
                 raise BadRequest(
@@ -98,7 +95,7 @@ class LookRequest:
                 n_tiles=cast(int, params["n_tiles"]),
                 seed=cast(int, params["seed"]),
                 draws=cast(int, params["draws"]),
-                policy=str(params["policy"]),
+                policy=checked_policy(str(params["policy"])),
                 s1=float(cast(float, params["s1"])),
                 s2=float(cast(float, params["s2"])),
                 region=cast(Box, tuple(cast(Sequence[int], region))) if region else None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -102,7 +102,7 @@ def train(
         Cancelled: nothing is written then. BadRequest, NotFound, StorageFull.
     """
     data = labelled(library, str(params["folder"]))
-    seed, steps, n_tiles = (int(params[name]) for name in ("seed", "steps", "n_tiles"))  # type: ignore[arg-type]
+    seed, steps, n_tiles = (cast(int, params[name]) for name in ("seed", "steps", "n_tiles"))
     net = started(str(params["base"]), len(data.classes), seed)
     training, held = split(data.labels, seed)
     losses = _fit(library, net, data, training, (steps, n_tiles, seed), progress)

@@ -39,7 +39,7 @@ def infer(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         library().open(request.image),
         request.n_tiles,
         request.seed,
-        policy=request.policy,  # type: ignore[arg-type]
+        policy=request.policy,
         s1=request.s1 or None,
         s2=request.s2 or None,
         region=request.region,
@@ -61,7 +61,7 @@ def draws(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         request.n_tiles,
         request.draws,
         request.seed,
-        policy=request.policy,  # type: ignore[arg-type]
+        policy=request.policy,
         s1=request.s1 or None,
         s2=request.s2 or None,
         region=request.region,
