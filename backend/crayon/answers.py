@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import (
     Column,
@@ -123,9 +123,11 @@ class Answer:
         _one_of("source", self.source, SOURCES)
         for name in ("sequence", "item_id", "ms"):
             _within(name, getattr(self, name))
-        if not isinstance(self.reason, str) or len(self.reason) > 200:
+        reason: object = self.reason
+        if not isinstance(reason, str) or len(reason) > 200:
             raise BadRequest("The reason is longer than 200 characters.", "Shorten it.")
-        if not isinstance(self.answered_at, int | float) or not 0 <= self.answered_at < 1e11:
+        at: object = self.answered_at
+        if not isinstance(at, int | float) or not 0 <= at < 1e11:
             raise BadRequest(f"answered_at={str(self.answered_at)[:40]!r} is not a time.")
         return self
 
@@ -326,7 +328,7 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
 
 
 def _within(name: str, value: object) -> None:
-    if type(value) is not int or not 0 <= cast(int, value) <= LARGEST:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST:
         raise BadRequest(
             f"{name}={str(value)[:40]!r} is not a whole number from 0.", f"At most {LARGEST}."
         )

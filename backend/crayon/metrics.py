@@ -101,7 +101,9 @@ def energy_in_mask(maps: F32, masks: NDArray[Any]) -> F64:
         )
     energy = maps.sum(axis=(1, 2), dtype=np.float64)
     inside = (maps.astype(np.float64) * masks).sum(axis=(1, 2))
-    return np.divide(inside, energy, out=np.full(len(maps), np.nan), where=energy > 0)
+    share: F64 = np.full(len(maps), np.nan)
+    np.divide(inside, energy, out=share, where=energy > 0)
+    return share
 
 
 def answers_by_class(verdict: NDArray[Any], y: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
@@ -133,7 +135,7 @@ def class_warning(table: NDArray[np.int64], names: Sequence[str], share: float =
     if (used.sum(axis=0) == 0).any():
         only = "relevant" if used[:, 0].sum() else "irrelevant"
         return f"All used answers say {only}: only one of the two loss terms will act."
-    silent = [names[c] for c in np.flatnonzero(total == 0)]
+    silent = [names[c] for c in np.flatnonzero(total == 0).tolist()]
     if silent:
         return f"No used answer is about the class {silent[0]}."
     lean = used[:, 0] / total
