@@ -24,7 +24,17 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from dash import Dash
 
     from backend import plugins
-    from components import index, nero_routes, notices, routes, runtime, security, shell, theme
+    from components import (
+        crayon_routes,
+        index,
+        nero_routes,
+        notices,
+        routes,
+        runtime,
+        security,
+        shell,
+        theme,
+    )
 
     app = Dash(
         __name__,
@@ -41,6 +51,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))
     nero_routes.register(app.server)
+    crayon_routes.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

@@ -36,6 +36,7 @@ from backend.errors import BadRequest, NotFound
 
 Kind = Literal["map", "patch"]
 KINDS: Final = get_args(Kind)
+PLURAL: Final = {"map": "maps", "patch": "patches"}
 SOURCES: Final = ("human", "simulated", "published")
 REASONS: Final = ("", "unclear", "nothing highlighted", "several objects", "not visible", "other")
 UNDONE: Final = "undone"
@@ -253,7 +254,7 @@ class AnswerStore:
         held = [a for a in self.current(scope) if source in ("", a.source)]
         if not held:
             raise NotFound(
-                f"There are no answers about {scope.kind}s of {scope.item_set} yet.",
+                f"There are no answers about {PLURAL[scope.kind]} of {scope.item_set} yet.",
                 "Annotate some, import answers, or let annotators be simulated.",
             )
         return [asdict(a) | {"transferred": is_transferred} for a in held], is_transferred
