@@ -81,7 +81,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_architecture_is_refused_listing_the_known() -> None:
     card = replace(CARDS["digits-plain"], architecture="Oracle")
-    with pytest.raises(WeightsMismatch, match="DigitCNN, EfficientNetLite0, P4CNN"):
+    with pytest.raises(WeightsMismatch, match="DigitCNN, EfficientNetLite0, GarmentNet, P4CNN"):
         load_module(card)
 
 
