@@ -171,6 +171,7 @@ def verdicts(original: dict[str, float], found: dict[str, list[dict[str, float]]
     """The statements fixed beforehand, and whether they hold."""
     mean = {name: float(np.mean([run["wga"] for run in runs])) for name, runs in found.items()}
     gap = original["mga"] - original["wga"]
+    gap = -gap if original["collapsed"] else gap  # one class for all is no confounder
     rows = [("the original is confounded: worst group ≥ 15 points below the mean", gap, 0.15)]
     pairs = (("attention", "erm"), ("attention", "shuffled"), ("pruning", "last-layer"),
              ("pruning", "random-mask"), ("pruning+attention", "erm"))  # fmt: skip

@@ -133,6 +133,10 @@ class Answer:
         return self
 
 
+COLUMNS: Final = tuple(TABLE.c[one.name] for one in fields(Answer))
+"""The columns in the order of the fields, so that a row is an answer's arguments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which answers are meant: those about one model's explanations of one set."""
@@ -164,8 +168,13 @@ class AnswerStore:
         if not rows:
             return []
         with answering(UNWRITTEN), self.engine.begin() as connection:
-            connection.execute(_insert(connection), rows)
-            numbers = _numbers(connection, answers)
+            if len(rows) == 1:  # the common case in one statement
+                query = _insert(connection).returning(TABLE.c.id)
+                number = connection.execute(query, rows[0]).scalar()
+                numbers = [number] if number else _numbers(connection, answers)
+            else:
+                connection.execute(_insert(connection), rows)
+                numbers = _numbers(connection, answers)
         return numbers
 
     def undo(self, scope: Scope, annotator: str, client: str, sequence: int) -> Answer | None:
@@ -179,12 +188,12 @@ class AnswerStore:
         """
         with answering(UNWRITTEN), self.engine.begin() as connection:
             sent = connection.execute(
-                select(TABLE).where(TABLE.c.client == client, TABLE.c.sequence == sequence)
+                select(*COLUMNS).where(TABLE.c.client == client, TABLE.c.sequence == sequence)
             ).first()
             if sent is not None:
                 if sent.undoes is None:
                     raise BadRequest(*_taken(client, sequence))
-                query = select(TABLE).where(TABLE.c.id == sent.undoes)
+                query = select(*COLUMNS).where(TABLE.c.id == sent.undoes)
                 return _answer(connection.execute(query).one())
             last = connection.execute(_standing(scope, annotator).limit(1)).first()
             if last is None:
@@ -220,7 +229,7 @@ class AnswerStore:
 
     def everything(self, item_set: str = "") -> list[Answer]:
         """All rows, superseded and taken back ones too, in the order of storing."""
-        query = select(TABLE).order_by(TABLE.c.id)
+        query = select(*COLUMNS).order_by(TABLE.c.id)
         if item_set:
             query = query.where(TABLE.c.item_set == item_set)
         with answering(UNREAD), self.engine.connect() as connection:
@@ -262,7 +271,7 @@ class AnswerStore:
 
 def _standing(scope: Scope, annotator: str = "") -> Select[Any]:
     undone = select(TABLE.c.undoes).where(TABLE.c.undoes.is_not(None))
-    query = select(TABLE).where(
+    query = select(*COLUMNS).where(
         TABLE.c.item_set == scope.item_set,
         TABLE.c.model == scope.model,
         TABLE.c.kind == scope.kind,
@@ -287,7 +296,7 @@ def _numbers(connection: Connection, answers: Sequence[Answer]) -> list[int]:
         wanted = [answer.sequence for answer in answers if answer.client == client]
         for start in range(0, len(wanted), 500):
             part = wanted[start : start + 500]
-            query = select(TABLE).where(TABLE.c.client == client, TABLE.c.sequence.in_(part))
+            query = select(*COLUMNS).where(TABLE.c.client == client, TABLE.c.sequence.in_(part))
             stored |= {(client, row.sequence): row for row in connection.execute(query)}
     for answer in answers:
         row = stored[answer.client, answer.sequence]
@@ -311,7 +320,8 @@ def _values(answer: Answer) -> dict[str, Any]:
 
 
 def _answer(row: Row[Any]) -> Answer:
-    return Answer(**{field.name: getattr(row, field.name) for field in fields(Answer)})
+    values: tuple[Any, ...] = tuple(row)
+    return Answer(*values)
 
 
 def _fits(name: str, value: object, shape: re.Pattern[str]) -> None:

@@ -32,7 +32,7 @@ def to_jsonl(answers: Iterable[Answer]) -> str:
 def to_csv(answers: Iterable[Answer]) -> str:
     """A table with one column for each field of :class:`Answer`; no cell is a formula."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\r\n")  # so that a lone \r is quoted, too
     writer.writerow(COLUMNS)
     for answer in answers:
         writer.writerow([_cell(value) for value in asdict(answer).values()])

@@ -10,7 +10,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 
@@ -192,6 +192,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @settings(max_examples=30, deadline=None)
+@example(reasons=["\r", "\n", "\r\n", "\x00", "'=1"], at=0.1)
 @given(reasons=st.lists(texts, min_size=1, max_size=5), at=st.floats(0, 2e9))
 def test_files_hold_everything(tmp_path_factory, reasons, at):
     folder = tmp_path_factory.mktemp("files")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from captum.attr import LayerGradCam
 
+from backend.crayon import saliency
 from backend.crayon.gradcam import closed_form, gradcam, whole_set
 from backend.crayon.losses import loss_irrel, loss_rel, normalise_max
 from backend.crayon.patches import concept_patches
@@ -170,3 +171,28 @@ def test_the_bundled_networks_have_the_promised_shapes():
         assert bird.features(inner).shape == (1, 512, 8, 8)
         assert GarmentNet().features(torch.rand(2, 3, 28, 28)).shape == (2, 64, 7, 7)
     assert not bird.train().trunk.training
+
+
+@pytest.mark.parametrize("method", saliency.METHODS)
+def test_other_saliency_methods_have_the_same_form(method):
+    net, y = tiny(), torch.arange(12) % 2
+    maps = saliency.maps(net, X, y, method)
+    assert maps.shape == (12, 6, 6)
+    assert maps.min() >= 0
+    assert maps.max() <= 1
+    with pytest.raises(BadRequest, match="no saliency"):
+        saliency.maps(net, X, y, "guess")
+
+
+def test_integrated_gradients_of_a_linear_net_by_hand():
+    """logit = mean of relu(x) for non-negative x, so each cell's share is its own value."""
+    net = tiny(neurons=1)
+    net.stage = torch.nn.ReLU()
+    with torch.no_grad():
+        net.output.weight.fill_(1.0)
+    x = torch.zeros(1, 1, 6, 6)
+    x[0, 0, 1, 2], x[0, 0, 4, 4] = 2.0, 1.0
+    maps = saliency.maps(net, x, torch.tensor([0]), "integrated-gradients")
+    assert maps[0, 1, 2] == 1
+    assert maps[0, 4, 4].item() == pytest.approx(0.5)
+    assert maps[0].sum().item() == pytest.approx(1.5)
