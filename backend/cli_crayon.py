@@ -131,6 +131,10 @@ class _Ticket:
         sys.stderr.write(f"\r{done} of {total}")
         sys.stderr.write("\n" if done == total else "")
 
+    def log(self, text: str) -> None:
+        """One epoch's numbers."""
+        sys.stderr.write(f"{text}\n")
+
 
 @contextmanager
 def _answers() -> Iterator[AnswerStore]:

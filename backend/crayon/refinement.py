@@ -177,8 +177,10 @@ def refine(
         if validation is not None:
             held[epoch] = _groups(net, validation)
         if report is not None:
-            names = ("prediction", "relevant", "irrelevant")
-            report(epoch + 1, plan.epochs, dict(zip(names, curves[epoch].tolist(), strict=True)))
+            names = ("prediction", "relevant", "irrelevant", "wga", "mga")
+            values = [*curves[epoch].tolist(), *held[epoch].tolist()]
+            told = {n: v for n, v in zip(names, values, strict=True) if v == v}
+            report(epoch + 1, plan.epochs, told)
     return Refined(net.eval().requires_grad_(False), curves, held, step.weights)
 
 

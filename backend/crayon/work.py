@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ class Ticket(Protocol):
     def store(self) -> ArrayStore: ...
 
     def __call__(self, done: int, total: int) -> None: ...
+
+    def log(self, text: str) -> None: ...
 
 
 def maps(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
@@ -104,6 +107,7 @@ def refine(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     validation = examples.gathered(held, net, "validation")
 
     def report(epoch: int, epochs: int, numbers: dict[str, float]) -> None:
+        ticket.log(json.dumps({"epoch": epoch, "epochs": epochs, **numbers}))
         ticket(epoch, epochs)
 
     done = refinement.refine(net, train, plan, guidance, validation, report=report)

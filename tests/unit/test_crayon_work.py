@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import orjson
 import pytest
 import torch
 from flask import Flask
+from werkzeug.serving import make_server
 
 from backend import catalog
 from backend.__main__ import main
@@ -20,6 +22,7 @@ from backend.crayon.simulate import answers as simulated
 from backend.crayon.simulate import patch_says_yes, says_yes
 from backend.errors import BadRequest, NotFound
 from backend.settings import Settings
+from benchmarks.crayon_load import measured
 from components import crayon_routes, routes
 from components.runtime import create_services
 from models.cards import InputSpec, ModelCard
@@ -49,6 +52,10 @@ KEYS = {"set": "garments", "as": "anna"}
 class Ticket:
     def __init__(self, store):
         self.store = store
+        self.lines = []
+
+    def log(self, text):
+        self.lines.append(json.loads(text))
 
     def __call__(self, done, total):
         pass
@@ -143,7 +150,9 @@ def test_every_method_runs_as_a_job_and_a_corrected_model_goes_on(held, small):
         assert not any(name.startswith("state.trunk") for name in result)
         held.store.put(job.key, result)
     again = replace(asked, method="erm", parent=job.key).job(held.answers, held.store)
-    before = work.refine(again.params, Ticket(held.store))["pred_before"]
+    ticket = Ticket(held.store)
+    before = work.refine(again.params, ticket)["pred_before"]
+    assert {"epoch", "prediction", "relevant", "irrelevant", "wga"} <= ticket.lines[0].keys()
     assert np.array_equal(before, result["pred_after"])
     transferred = replace(asked, parent=job.key, answers_of=model)
     assert transferred.job(held.answers, held.store).params["transferred"] is True
@@ -321,3 +330,17 @@ def vars_of(row):
         "answer": row.answer,
         "source": row.source,
     }
+
+
+def test_several_annotators_at_once_lose_and_double_nothing(held, client):
+    server = make_server("127.0.0.1", 0, client.application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_port}"
+        _, count, wrong = measured(base, "garments", 2, people=4)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (count, wrong) == (8, 0)
