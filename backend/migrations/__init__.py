@@ -6,6 +6,7 @@ steps only. To change them: add ``versions/aNNNN_what.py`` and the columns in th
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from backend.database import answering
 from backend.errors import BadRequest
 
 FOLDER: Final = Path(__file__).resolve().parent
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every step at every start
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
