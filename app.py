@@ -25,6 +25,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
+        crayon_routes,
         index,
         nero_routes,
         notices,
@@ -55,6 +56,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     nero_routes.register(app.server)
     register_zoom(app.server)
     zoom_actions.register(app.server)
+    crayon_routes.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

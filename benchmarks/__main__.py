@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.table import Row, rendered
 
-MODULES: Final = ("server", "nero", "nero_detection", "nero_piv", "nero_points", "zoom")
+MODULES: Final = ("server", "nero", "nero_detection", "nero_piv", "nero_points", "zoom", "crayon")
 RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "speed.md"
 HEAD: Final = """# Measured speed
 

@@ -11,8 +11,9 @@ from typing import BinaryIO, Final
 from flask import current_app
 from sqlalchemy import Engine
 
-from backend import own_sets
+from backend import migrations, own_sets
 from backend.cache import ArrayStore
+from backend.crayon.answers import AnswerStore
 from backend.database import make_tables, open_engine
 from backend.files import claim, sweep
 from backend.history import History
@@ -39,6 +40,7 @@ class Services:
     small: SmallCache
     media: MediaStore
     links: LinkStore
+    answers: AnswerStore
     engine: Engine
     claim: BinaryIO | None = None
 
@@ -75,6 +77,7 @@ def _made(
     settings: Settings, works: Mapping[str, Work], engine: Engine, held: BinaryIO | None
 ) -> Services:
     make_tables(engine)
+    migrations.upgrade(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
     own_sets.use(store)
     return Services(
@@ -84,6 +87,7 @@ def _made(
         small=open_small_cache(settings),
         media=MediaStore(settings.state_dir / "media"),
         links=LinkStore(engine),
+        answers=AnswerStore(engine),
         engine=engine,
         claim=held,
     )

@@ -15,7 +15,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Task = Literal["digits", "fashion", "imagenet", "detection", "piv", "points", "texts", "needles"]
+Task = Literal[
+    "digits", "fashion", "imagenet", "detection", "piv", "points", "texts", "needles", "crayon"
+]
 
 MODELS = Path(__file__).resolve().parent
 CARDS = MODELS / "cards"

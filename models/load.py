@@ -15,6 +15,7 @@ from models.centernet import CropCenterNet
 from models.detector import CropDetector
 from models.digit_cnn import DigitCNN
 from models.efficientnet_lite import EfficientNetLite0
+from models.guided_nets import BirdNet, GarmentNet
 from models.p4_cnn import P4CNN
 from models.piv_net import PivNet
 from models.point_transformer import PointTransformer
@@ -22,9 +23,11 @@ from models.zoom_baselines import AtsNet, DownscaledCnn
 from models.zoom_net import ZoomNet
 
 ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
+    "BirdNet": BirdNet,
     "CropCenterNet": CropCenterNet,
     "CropDetector": CropDetector,
     "DigitCNN": DigitCNN,
+    "GarmentNet": GarmentNet,
     "P4CNN": P4CNN,
     "PivNet": lambda families: PivNet(),  # a field has no classes
     "PointTransformer": PointTransformer,

@@ -1,0 +1,160 @@
+"""``python -m backend crayon export|import|maps|refine``: answers and corrections by command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from backend import migrations
+from backend.cache import ArrayStore
+from backend.crayon import aggregate, exchange, sets
+from backend.crayon.answers import Answer, AnswerStore
+from backend.crayon.requests import RefineRequest, maps_job
+from backend.database import open_engine
+from backend.errors import BadRequest, StorageFull
+from backend.files import refused
+from backend.settings import PROJECT, Settings
+
+SUFFIXES: Final = ("jsonl", "csv")
+
+
+def add(commands: Any) -> None:
+    """Adds the subcommands."""
+    command = commands.add_parser("crayon", help="answers about a model's attention")
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    one = actions.add_parser("export", help="all stored answers to a .jsonl or .csv file")
+    one.add_argument("file", type=Path)
+    one.add_argument("--set", default="", help="of this set only")
+    one.set_defaults(run=export)
+    one = actions.add_parser("import", help="answers from such a file, or the study's .json arrays")
+    one.add_argument("file", type=Path)
+    one.add_argument("--set", default="study", help="name of the set a study's array is about")
+    one.set_defaults(run=load)
+    one = actions.add_parser("maps", help="a model's attention maps of a whole set to an .npz file")
+    one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
+    one.add_argument("--npz", type=Path, required=True)
+    one.set_defaults(run=maps)
+    one = actions.add_parser("refine", help="correct a model by the stored answers")
+    one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
+    one.add_argument("--npz", type=Path, required=True)
+    for name, kind in (("method", str), ("norm", str), ("source", str), ("epochs", int)):
+        one.add_argument(f"--{name}", type=kind)
+    for name in ("seed", "minimum", "budget"):
+        one.add_argument(f"--{name}", type=int)
+    one.add_argument("--lr", type=float)
+    one.add_argument("--per-relevant", type=float, help="alpha / |R|")
+    one.add_argument("--per-irrelevant", type=float, help="beta / |I|")
+    one.set_defaults(run=refine)
+
+
+def export(asked: argparse.Namespace) -> None:
+    """Writes the answers.
+
+    Raises:
+        BadRequest: the file's name has another ending. StorageFull: it cannot be written.
+    """
+    suffix = asked.file.suffix.lstrip(".")
+    if suffix not in SUFFIXES:
+        raise BadRequest(f"{asked.file.name} is neither .jsonl nor .csv.", "Choose one of them.")
+    with _answers() as store:
+        held = store.everything(asked.set)
+    text = exchange.to_jsonl(held) if suffix == "jsonl" else exchange.to_csv(held)
+    try:
+        asked.file.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise refused("The answers could not be written", error) from error
+    sys.stderr.write(f"{len(held)} answers written.\n")
+
+
+def load(asked: argparse.Namespace) -> None:
+    """Reads answers and stores those that are new.
+
+    Raises:
+        BadRequest: the file cannot be read, or a value in it is wrong; then nothing is stored.
+    """
+    suffix = asked.file.suffix.lstrip(".")
+    if suffix == "json":
+        rows = exchange.read_published(asked.file, asked.set)
+        made = [Answer(**row) for row in rows]
+        counts = {name: len(ids) for name, ids in aggregate.maps(rows).items()}
+        sys.stderr.write(f"{counts}\n")
+    else:
+        try:
+            text = asked.file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadRequest(f"{asked.file.name} cannot be read.", "Give a UTF-8 file.") from error
+        made = exchange.read(text, suffix)
+    with _answers() as store:
+        new = exchange.add(store, made)
+    sys.stderr.write(f"{new} of {len(made)} answers are new.\n")
+
+
+def maps(asked: argparse.Namespace) -> None:
+    """Computes and writes the maps. Raises as :func:`maps_job` and the work."""
+    from backend.crayon import work
+
+    job = maps_job(asked.set)
+    _write(asked.npz, work.maps(job.params, _Ticket(_store())))
+
+
+def refine(asked: argparse.Namespace) -> None:
+    """Corrects the model and writes the result. Raises as :class:`RefineRequest` and the work."""
+    from backend.crayon import work
+
+    given = {k: v for k, v in vars(asked).items() if v is not None}
+    request = RefineRequest.of({**given, "item_set": asked.set})
+    store = _store()
+    with _answers() as answers:
+        job = request.job(answers, store)
+    found = work.refine(job.params, _Ticket(store))
+    _write(asked.npz, found)
+    for name in ("wga", "mga"):
+        before, after = found[f"{name}_before"].item(), found[f"{name}_after"].item()
+        sys.stderr.write(f"{name}: {before:.4f} before, {after:.4f} after\n")
+    if request.source == "simulated":
+        sys.stderr.write("The answers were simulated.\n")
+
+
+class _Ticket:
+    """Progress to standard error."""
+
+    def __init__(self, store: ArrayStore) -> None:
+        self.store = store
+
+    def __call__(self, done: int, total: int) -> None:
+        sys.stderr.write(f"\r{done} of {total}")
+        sys.stderr.write("\n" if done == total else "")
+
+    def log(self, text: str) -> None:
+        """One epoch's numbers."""
+        sys.stderr.write(f"{text}\n")
+
+
+@contextmanager
+def _answers() -> Iterator[AnswerStore]:
+    engine = open_engine(Settings.from_env().database_url)
+    try:
+        migrations.upgrade(engine)
+        yield AnswerStore(engine)
+    finally:
+        engine.dispose()
+
+
+def _store() -> ArrayStore:
+    settings = Settings.from_env()
+    bundled = [PROJECT / "data" / "results"]
+    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)
+
+
+def _write(path: Path, arrays: Any) -> None:
+    try:
+        with path.open("wb") as out:
+            np.savez_compressed(out, **arrays)
+    except OSError as error:
+        raise StorageFull(f"{path.name} could not be written.", "Choose another place.") from error
