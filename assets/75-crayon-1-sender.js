@@ -66,9 +66,9 @@ window.loupe = window.loupe || {};
             mine();
             found.forEach(({client, waiting}) => { if (waiting) queue.adopt(client); });
         } else {
-            for (const {client} of found) {
+            for (const {client, at_ms} of found) {
                 if (queue) break;
-                if (await lock(client)) mine(client);
+                if (at_ms && await lock(client)) mine(client); // without a counter its numbers are not known
             }
             mine();
             await lookAround();
