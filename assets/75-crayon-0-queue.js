@@ -17,7 +17,7 @@ window.loupe = window.loupe || {};
     const PREFIX = "loupe-crayon/";
     const COUNTERS = `${PREFIX}client/`, WAITING = `${PREFIX}waiting/`, REFUSED = `${PREFIX}refused/`;
     const BLOCK = 64; // numbers reserved at a time
-    const SCOPE = ["client", "set", "parent", "kind", "as"]; // what one request can hold together
+    const SCOPE = ["client", "set", "parent", "kind", "as", "role", "saliency"]; // what one request can hold together
 
     const fresh = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -150,8 +150,8 @@ window.loupe = window.loupe || {};
 
     /** The body of the request that sends a batch. */
     function body({type, rows}) {
-        const [{client, set, parent, kind, as, sequence}] = rows;
-        const named = {set, parent, kind, as, client};
+        const [{client, set, parent, kind, as, role, saliency, sequence}] = rows;
+        const named = {set, parent, kind, as, client, ...(role ? {role} : {}), ...(saliency ? {saliency} : {})};
         if (type === "undo") return {...named, sequence};
         return {...named, answers: rows.map(({sequence: n, item_id, answer, reason, ms, answered_at, item_hash, map_hash}) =>
             ({sequence: n, item_id, answer, reason, ms, answered_at, item_hash, map_hash}))};

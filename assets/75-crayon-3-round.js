@@ -26,15 +26,16 @@ window.loupe = window.loupe || {};
     const visible = watch();
 
     function open({kind, settings, make, changed, source}) {
-        const as = source ? source.as : settings.as;
-        const scope = {set: settings.set, parent: settings.parent, kind, as};
+        const {as, saliency} = settings, role = source ? source.role : "";
+        const scope = {set: settings.set, parent: settings.parent, kind, as, ...(role ? {role} : {}), ...(saliency ? {saliency} : {})};
         const query = (more) => new URLSearchParams({...scope, ...more}).toString();
         const round = {kind, scope, settings, now: null, given: [], told: null, trouble: null, said: "", source: source || null, last: null};
         let isClosed = false, timer = 0, syncedAt = 0, changes = 0, resume = null;
 
         const busy = () => [...(round.now ? [round.now.item.item_id] : []),
             ...loupe.crayonSender.waiting().filter(isOurs).map((row) => row.item_id)];
-        const isOurs = (row) => row.set === scope.set && row.parent === scope.parent && row.kind === kind && row.as === as;
+        const isOurs = (row) => row.set === scope.set && row.parent === scope.parent && row.kind === kind && row.as === as
+            && (row.role || "") === role && (row.saliency || "") === (saliency || "");
         const ask = loupe.crayon.ask;
         const from = source ? source.from : (exclude, n) => ask(`/_crayon/next?${query({order: settings.order, overlap: settings.overlap,
             n, exclude: exclude.join(",")})}`);
@@ -140,7 +141,7 @@ window.loupe = window.loupe || {};
 
         async function progress() {
             const seen = changes;
-            const told = await ask(`/_crayon/progress?${query({})}`);
+            const told = await (source ? source.progress() : ask(`/_crayon/progress?${query({})}`));
             if (isClosed || seen !== changes || loupe.crayonSender.status().waiting) return;
             round.told = told;
         }
@@ -153,15 +154,22 @@ window.loupe = window.loupe || {};
                 syncedAt = performance.now();
                 await progress().catch(() => null);
                 if (withRecent && !loupe.crayonSender.status().waiting) await recent();
-                if (round.source && round.source.refresh) await round.source.refresh();
                 tell();
             }, wait);
+        }
+
+        /** Another tab of this browser has answered: what it did is not asked again here. */
+        function answeredElsewhere(ids) {
+            deck.drop(ids);
+            if (!round.now || round.now.how !== "ask" || !ids.has(round.now.item.item_id)) return;
+            put(deck.take(), "ask");
+            tell();
         }
 
         function heard(batch, reply) {
             const rows = batch.rows.filter(isOurs);
             if (!rows.length || isClosed) return;
-            if (batch.is_elsewhere) deck.drop(new Set(rows.map((row) => row.item_id)));
+            if (batch.is_elsewhere) answeredElsewhere(new Set(rows.map((row) => row.item_id)));
             const wrong = batch.type === "undo" && !batch.is_elsewhere && (reply.undone ? reply.undone.item_id : -1) !== rows[0].item_id;
             if (wrong) {
                 loupe.notify({kind: "warning", title: "Another answer was taken back",

@@ -94,7 +94,8 @@ window.loupe = window.loupe || {};
             said.dataset.tone = "";
             try {
                 const answer = await loupe.crayon.ask("/_crayon/simulate", {...scope(kind), noise: Number(noise.value) / 100, annotators: Number(count.value)});
-                said.textContent = `${answer.new.toLocaleString("en")} simulated answers stored, of ${answer.read.toLocaleString("en")}: those of the same settings are stored once.`;
+                const {new: added, items, annotators} = answer;
+                said.textContent = `${annotators} simulated ${annotators === 1 ? "annotator" : "annotators"} about ${items.toLocaleString("en")} items: ${added.toLocaleString("en")} new answers, earlier simulated ones replaced.`;
                 said.dataset.tone = "ok";
                 panel().round()?.retry();
             } catch (error) {

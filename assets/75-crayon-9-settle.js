@@ -3,23 +3,27 @@
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const ADJUDICATOR = "adjudicator";
+    const ROLE = "adjudicator", MOST = 100;
     const {part, SAID} = loupe.crayonStage;
 
     /** Items for a round: those that are disputed and not settled, as the server lists them. */
     function source(kind) {
         const {set, parent} = loupe.crayon.settings(), opinions = new Map();
+        const ask = (n) => loupe.crayon.ask(`/_crayon/disputed?${new URLSearchParams({set, parent, kind, n})}`);
         return {
-            name: "settle", as: ADJUDICATOR, opinions,
+            name: "settle", role: ROLE, opinions,
             async from(exclude, n) {
-                const query = new URLSearchParams({set, parent, kind, n, exclude: exclude.join(",")});
-                const {items} = await loupe.crayon.ask(`/_crayon/disputed?${query}`);
-                items.forEach((item) => {
+                const {items} = await ask(MOST), not = new Set(exclude);
+                const open = items.filter((item) => item.verdict === null && !not.has(item.item_id)).slice(0, n);
+                open.forEach((item) => {
                     opinions.set(item.item_id, item.answers);
-                    item.why = `${item.answers.length} people answered, not alike.`;
-                    delete item.answers;
+                    item.why = `${item.answers.length} people answered, not alike.`; // who said what comes after
                 });
-                return {items};
+                return {items: open};
+            },
+            async progress() {
+                const {open, settled} = await ask(1);
+                return {...loupe.crayonRound.nothing(), answered: settled, total: open + settled};
             },
         };
     }
@@ -40,5 +44,5 @@ window.loupe = window.loupe || {};
         loupe.crayonStage.write(part(root, "said"), `#${item.item_id} settled as “${SAID[answer]}” (${text})`);
     });
 
-    loupe.crayonSettle = {toggle, ADJUDICATOR};
+    loupe.crayonSettle = {toggle};
 })(window.loupe);
