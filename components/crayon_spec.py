@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend import catalog
-from backend.crayon import requests, sets
+from backend.crayon import diagnosis, requests, sets
 from backend.errors import BackendError
 from backend.jobs import JobRequest
 from components import crayon_state
@@ -33,6 +33,9 @@ def answer(values: Mapping[str, Any], visit: str) -> dict[str, Any]:
         told: dict[str, Any] = {"set": about(asked["set"]), "model": model(asked)}
         view = f"crayon-maps@{visit}"
         told["map"] = obtain(requests.maps_job(asked["set"], asked["model"], view))
+        if told["map"]["job"] is None:  # it reads the maps
+            view = f"crayon-items@{visit}"
+            told["items"] = obtain(diagnosis.items_job(asked["set"], asked["model"], view))
         if asked["step"] in ("neurons", "refine"):
             view = f"crayon-patches@{visit}"
             told["patch"] = obtain(requests.patches_job(asked["set"], asked["model"], view))

@@ -51,6 +51,8 @@ def schema() -> Schema:
         "split": Choice("test", sets.SPLITS),
         "sort": Choice("wrong", list(SORTS)),
         "group": Whole(-1, -1, 63),
+        "look": Choice("overlay", ("overlay", "red", "original")),
+        "from": Whole(0, 0, 10**6),
     }
     run: dict[str, Field] = {
         "method": Choice("attention", METHODS),
