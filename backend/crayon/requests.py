@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 
 from backend import catalog
 from backend.cache import ArrayStore, key_of
-from backend.crayon import aggregate, sets
+from backend.crayon import aggregate, methods, sets
 from backend.crayon.answers import AnswerStore, Scope
 from backend.errors import BadRequest, NotFound
 from backend.jobs import JobRequest
@@ -102,6 +102,9 @@ class RefineRequest:
             NotFound: no such set, model or parent; no answers where the method needs them.
             BadRequest: a setting is not usable; patch answers of another model.
         """
+        plain = self.canonical()
+        if plain != self:
+            return plain.job(answers, store, view)
         guide, told = self.guidance(answers, store)
         whole = b"".join(np.ascontiguousarray(guide[name]).tobytes() for name in sorted(guide))
         key = key_of("crayon.guidance", 1, sha256=hashlib.sha256(whole).hexdigest())
@@ -112,6 +115,22 @@ class RefineRequest:
         title = f"{sets.load(self.item_set).title}: {self.method}, seed {self.seed}"
         return JobRequest("crayon.refine", params, title, view)
 
+    def canonical(self) -> RefineRequest:
+        """The same run with every setting that its method does not read at its default, so that
+        one control serves all the runs it is compared with.
+        """
+        unread: list[str] = []
+        if self.method not in methods.USES_MAPS:
+            unread += ["per_relevant", "per_irrelevant", "norm", "budget", "answers_of"]
+            if self.method not in methods.USES_MASK:
+                unread += ["source", "minimum"]
+        if self.method in methods.LAST_ONLY:
+            unread.append("freeze_norm")
+        if self.method not in methods.BASELINES:
+            unread.append("strength")
+        defaults: dict[str, Any] = {one.name: one.default for one in fields(self)}
+        return replace(self, **{name: defaults[name] for name in unread})
+
     def guidance(self, answers: AnswerStore, store: ArrayStore) -> tuple[Arrays, dict[str, JSON]]:
         """Verdicts of the training rows and the mask, as the method needs; and what was used."""
         if self.source not in ("human", "simulated"):
@@ -120,12 +139,12 @@ class RefineRequest:
         guide: dict[str, Any] = {}
         told: dict[str, JSON] = {"transferred": False, "model": model}
         held = sets.load(self.item_set)
-        if self.method in ("attention", "pruning+attention", "shuffled"):
+        if self.method in methods.USES_MAPS:
             scope = Scope(self.item_set, self.answers_of or model)
             rows, told["transferred"] = answers.for_model(scope, model, source=self.source)
             verdict = aggregate.verdicts(rows, np.arange(len(held)), self.minimum)
             guide["verdict"] = verdict[held.rows("training")]
-        if self.method in ("pruning", "pruning+attention", "random-mask"):
+        if self.method in methods.USES_MASK:
             scope = Scope(self.item_set, model, "patch")
             rows, _ = answers.for_model(scope, model, source=self.source)
             found = store.get(patches_job(self.item_set, self.parent).key)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from backend.cache import ArrayStore
-from backend.crayon import examples, refinement, sets
+from backend.crayon import examples, methods, refinement, sets
 from backend.crayon.gradcam import whole_set
 from backend.crayon.patches import concept_patches
 from backend.crayon.pruning import accuracy_without_each
@@ -142,7 +142,7 @@ def _training(
     train = examples.gathered(held, net, "training", ticket)
     rows = held.rows("training")
     m0 = verdict = None
-    if request.method in (*refinement.USES_MAPS, "masktune"):
+    if request.method in (*methods.USES_MAPS, "masktune"):
         job = maps_job(request.item_set, request.parent)
         stored = ticket.store.get(job.key)
         m0 = np.array((stored or maps(job.params, ticket))["maps"][rows], np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 
 import dash
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, BrowserType, Page, expect
 
 from backend.work import WORK
 from components.runtime import Services
@@ -73,16 +73,37 @@ def callbacks(traffic: Traffic) -> list[str]:
     return traffic.callbacks
 
 
+@pytest.fixture(scope="session")
+def profile(
+    browser_type: BrowserType,
+    browser_type_launch_args: dict[str, Any],
+    browser_context_args: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[BrowserContext]:
+    """One browser profile for many tests: scripts are fetched and compiled once, not 200 times."""
+    with_cache = browser_type.launch_persistent_context(
+        tmp_path_factory.mktemp("profile"), **browser_type_launch_args, **browser_context_args
+    )
+    yield with_cache
+    with_cache.close()
+
+
+def forget(page: Page, origin: str) -> None:
+    """Empties what a site may have stored in the profile; the cache of files stays."""
+    session = page.context.new_cdp_session(page)
+    kinds = "cookies,local_storage,indexeddb,websql,service_workers"
+    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": kinds})
+    session.detach()
+
+
 @pytest.fixture
-def page(
-    browser: Browser, browser_context_args: dict[str, Any], traffic: Traffic
-) -> Iterator[Page]:
-    """A page of a fresh profile. Console errors and failed requests fail the test."""
-    context = browser.new_context(**browser_context_args)
-    page = context.new_page()
+def page(profile: BrowserContext, app_url: str, traffic: Traffic) -> Iterator[Page]:
+    """A tab that knows nothing of other tests. Console errors and failed requests fail the test."""
+    page = profile.new_page()
+    forget(page, app_url)
     page.set_default_timeout(15_000)
     traffic.watch(page)
     page.loupe_traffic = traffic  # type: ignore[attr-defined]
     yield page
-    context.close()
+    page.close()
     assert traffic.unexpected() == []
