@@ -26,6 +26,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from backend import plugins
     from components import (
         crayon_routes,
+        crayon_runs,
         crayon_views,
         index,
         nero_routes,
@@ -59,6 +60,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     zoom_actions.register(app.server)
     crayon_routes.register(app.server)
     crayon_views.register(app.server)
+    crayon_runs.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

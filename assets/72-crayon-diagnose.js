@@ -169,7 +169,7 @@ window.loupe = window.loupe || {};
             picture(item, look),
             el("span", {class: item.right ? "crayon-right" : "crayon-wrong"}, el("i", {"aria-hidden": "true"}, item.right ? "✓" : "✗"), ` ${item.pred} ${percent(item.confidence, 0)}`),
             el("span", {class: "lp-muted"}, item.right ? now.told.set.groups[item.group] : `truth: ${now.told.set.groups[item.group]}`),
-            el("span", {class: "lp-muted"}, item.energy === null ? "no mask" : `${percent(item.energy, 0)} on the object`))));
+            el("span", {class: "lp-muted"}, item.energy === null ? (now.told.set.has_masks ? "the map is empty" : "no mask") : `${percent(item.energy, 0)} on the object`))));
     }
 
     function pages({total, offset}) {

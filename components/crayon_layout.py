@@ -14,7 +14,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from backend.crayon import sets
-from components import crayon_annotate, crayon_diagnose
+from components import crayon_annotate, crayon_diagnose, crayon_refine
 from components.crayon_state import PAGE, STEPS
 from components.icons import icon
 from components.method_card import named
@@ -22,7 +22,11 @@ from components.state import Values, control, hidden
 
 QUESTION: Final = "Does the model look at the right thing, and can we correct it?"
 TRY: Final = "look at the worst group under Diagnose, then answer ten maps."
-SEEN: Final = ("set", "model", "as", "step", "split", "source", "sort", "look")
+SEEN: Final = (
+    *("set", "model", "as", "step", "split", "source", "sort", "look"),
+    *("method", "relevant", "irrelevant", "norm", "strength", "epochs", "lr", "seed", "seeds"),
+    *("minimum", "budget"),
+)
 """Keys of the state whose control Dash knows; scripts write the others."""
 
 
@@ -83,7 +87,7 @@ def steps(values: Values) -> Component:
         "diagnose": crayon_diagnose.panel(values),
         "maps": crayon_annotate.map_panel(),
         "neurons": crayon_annotate.patch_panel(),
-        "refine": html.Div(id="crayon-refine"),
+        "refine": crayon_refine.panel(values),
         "compare": html.Div(id="crayon-compare"),
     }
     tabs = [
@@ -113,4 +117,4 @@ def unseen(values: Values) -> list[Component]:
 
 def facts() -> dict[str, Any]:
     """What the scripts know from the start."""
-    return {"asked": ["set", "model", "step"]}
+    return {"asked": ["set", "model", "step"], **crayon_refine.facts()}

@@ -31,6 +31,7 @@ def answer(values: Mapping[str, Any], visit: str) -> dict[str, Any]:
     try:
         asked = crayon_state.checked(values)
         told: dict[str, Any] = {"set": about(asked["set"]), "model": model(asked)}
+        told["original"] = requests.fingerprint(asked["set"])
         view = f"crayon-maps@{visit}"
         told["map"] = obtain(requests.maps_job(asked["set"], asked["model"], view))
         if told["map"]["job"] is None:  # it reads the maps
@@ -57,6 +58,7 @@ def about(key: str) -> dict[str, Any]:
         "counts": {split: len(held.rows(split)) for split in sets.SPLITS},
         "fingerprint": held.fingerprint[:8],
         "source": held.source,
+        "has_masks": held.cover is not None,
     }
 
 

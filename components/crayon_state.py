@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.crayon import sets
+from backend.crayon import methods, sets
 from backend.errors import BadRequest
 from components.state import Choice, Field, Flag, Number, Schema, Text, Values, Whole, check, read
 
@@ -24,14 +24,12 @@ SORTS: Final = {
     "energy": "least energy on the object first",
     "item": "as in the set",
 }
-CONTROLS: Final = ("erm", "shuffled", "last-layer", "random-mask")
-METHODS: Final = (
-    *("attention", "pruning", "pruning+attention"),
-    *CONTROLS,
-    *("jtt", "masktune", "rrr", "gradmask", "box"),
-)
-"""As ``backend.crayon.refinement.METHODS``, which loads torch; a test compares the two."""
-NORMS: Final = {"reference": "reference", "none": "none", "energy": "energy"}
+NORMS: Final = {
+    "reference": "by the original's map",
+    "none": "none",
+    "energy": "by the new map's energy",
+}
+"""How the two attention terms are scaled; names as in ``backend.crayon.losses.NORMS``."""
 RATES: Final = ("0.00001", "0.00003", "0.0001", "0.0003", "0.001", "0.003", "0.01")
 CHANGES: Final = ("probability", "energy", "class")
 MOST_SEEDS: Final = 10
@@ -51,11 +49,11 @@ def schema() -> Schema:
         "split": Choice("test", sets.SPLITS),
         "sort": Choice("wrong", list(SORTS)),
         "group": Whole(-1, -1, 63),
-        "look": Choice("overlay", ("overlay", "red", "original")),
+        "look": Choice("red", ("overlay", "red", "original")),
         "from": Whole(0, 0, 10**6),
     }
     run: dict[str, Field] = {
-        "method": Choice("attention", METHODS),
+        "method": Choice("attention", methods.METHODS),
         "relevant": Number(1.0, 0, 1e6),
         "irrelevant": Number(1.0, 0, 1e6),
         "strength": Number(1.0, 0, 1e6),
@@ -69,6 +67,7 @@ def schema() -> Schema:
         "budget": Whole(0, 0, 10**6),
         "frozen": Flag(),
         "controls": Flag(True),
+        "transfer": Flag(),
     }
     compared: dict[str, Field] = {
         "run": Text("", KEY_CHARS),

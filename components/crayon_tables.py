@@ -9,9 +9,16 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from backend.crayon import diagnosis, sets
+from backend.crayon import diagnosis, runs, sets
 from backend.protocols import JSON
-from components import crayon_diagnose, crayon_state, crayon_views
+from components import (
+    crayon_diagnose,
+    crayon_refine,
+    crayon_runs,
+    crayon_state,
+    crayon_views,
+)
+from components.runtime import services
 from components.tables import register_table
 
 Asked = Mapping[str, Any]
@@ -54,10 +61,38 @@ def gallery(asked: Asked) -> pd.DataFrame:
     )
 
 
+def curves(asked: Asked) -> pd.DataFrame:
+    """Loss by term and validation accuracy of every finished run of the set, epoch by epoch."""
+    frames = []
+    for run in _runs(asked):
+        if not run.is_stored:
+            continue
+        found = crayon_views.read(services().store, run.key)
+        frame = pd.DataFrame(found["curves"], columns=["prediction", "relevant", "irrelevant"])
+        frame["validation_wga"], frame["validation_mga"] = found["validation"].T
+        frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
+        frame.insert(0, "seed", run.request.seed)
+        frame.insert(0, "method", run.request.method)
+        frame.insert(0, "run", run.key[:12])
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"run": []})
+
+
+def models(asked: Asked) -> pd.DataFrame:
+    """Every run of the set with its settings, answers used, numbers and state."""
+    return pd.DataFrame([crayon_runs.told(run) for run in _runs(asked)])
+
+
+def _runs(asked: Asked) -> list[runs.Run]:
+    return runs.of_set(services().jobs, services().store, asked["set"])
+
+
 MAKERS: Final[Mapping[str, Callable[[Asked], pd.DataFrame]]] = {
     crayon_diagnose.GROUPS: groups,
     crayon_diagnose.CLASSES: classes,
     crayon_diagnose.GALLERY: gallery,
+    crayon_refine.CURVES: curves,
+    crayon_refine.TREE: models,
 }
 
 
