@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from backend.crayon import aggregate, examples, methods, requests, sets
+from backend.crayon.aggregate import budget
 from backend.crayon.answers import Answer, Scope
 from backend.crayon.gradcam import whole_set
 from backend.crayon.patches import concept_patches
@@ -32,7 +33,6 @@ from backend.crayon.refinement import (
     Examples,
     Guidance,
     Plan,
-    budget,
     evaluate,
     per_sample,
     refine,

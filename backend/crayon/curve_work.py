@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backend.crayon import examples, refinement, work
+from backend.crayon import aggregate, examples, refinement, work
 from backend.crayon.curve import CurveRequest
 from backend.crayon.pruning import apply_mask
 from backend.protocols import JSON, Arrays
@@ -41,7 +41,7 @@ def curve(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
     for i, seed in enumerate(seeds):
         for k, count in enumerate(budgets):
             assert guidance.verdict is not None
-            verdict = refinement.budget(guidance.verdict, count, seed)
+            verdict = aggregate.budget(guidance.verdict, count, seed)
             drawn = replace(guidance, verdict=verdict)
             plan = work.plan_of(replace(asked.run, seed=seed), drawn)
             done = _one(net, train, plan, drawn)

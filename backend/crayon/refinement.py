@@ -290,17 +290,6 @@ def evaluate(net: GuidedNet, held: Examples) -> dict[str, NDArray[Any]]:
     }
 
 
-def budget(verdict: I64, count: int, seed: int) -> I64:
-    """``count`` of the verdicts drawn at random, the other items unused; smaller draws of a seed
-    are parts of larger ones. 0 gives the training without answers, the number of verdicts the
-    whole. Only items with a verdict are drawn, so ``count`` is the number that is used.
-    """
-    chosen = np.random.default_rng(seed).permutation(np.flatnonzero(verdict))[:count]
-    out = np.zeros_like(verdict)
-    out[chosen] = verdict[chosen]
-    return out
-
-
 def per_sample(plan: Plan, relevant: float, irrelevant: float, verdict: I64) -> Plan:
     """The plan whose per-sample weights are ``relevant`` and ``irrelevant``."""
     counts = int((verdict == 1).sum()), int((verdict == -1).sum())

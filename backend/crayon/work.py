@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from backend.cache import ArrayStore
-from backend.crayon import examples, methods, refinement, sets
+from backend.crayon import aggregate, examples, methods, refinement, sets
 from backend.crayon.gradcam import whole_set
 from backend.crayon.patches import concept_patches
 from backend.crayon.pruning import accuracy_without_each
@@ -93,15 +93,15 @@ def refine(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         curves (epochs, 3) prediction, relevant, irrelevant loss per item; validation (epochs, 2)
         worst and mean group accuracy; weights (4,) alpha, beta, |R|, |I|; and of the test set
         rows (t,), maps_before and maps_after (t, h, w), pred_before and pred_after (t,),
-        energy_before and energy_after (t,), group_before and group_after (g,), wga_*, mga_*
-        (1,), collapsed (1,);
+        truth_before and truth_after (t,) probability of the true class, energy_before and
+        energy_after (t,), group_before and group_after (g,), wga_*, mga_* (1,), collapsed (1,);
         ``state.*`` the corrected weights.
     """
     held, net = asked(params, ticket)
     request = RefineRequest.of(params)
     train, guidance = training(held, net, request, guide_of(params, ticket), ticket)
     if guidance.verdict is not None and request.budget:
-        verdict = refinement.budget(guidance.verdict, request.budget, request.seed)
+        verdict = aggregate.budget(guidance.verdict, request.budget, request.seed)
         guidance = replace(guidance, verdict=verdict)
     plan = plan_of(request, guidance)
     validation = examples.gathered(held, net, "validation")
@@ -129,6 +129,7 @@ def _compared(before: GuidedNet, after: GuidedNet, test: refinement.Examples) ->
         told = refinement.evaluate(net, test)
         found[f"maps_{name}"] = told["maps"]
         found[f"pred_{name}"] = told["probabilities"].argmax(1)
+        found[f"truth_{name}"] = told["probabilities"][np.arange(len(test)), test.y]
         found[f"group_{name}"] = told["group_accuracy"]
         for number in ("energy", "wga", "mga"):
             found[f"{number}_{name}"] = told[number]
