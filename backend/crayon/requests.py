@@ -48,20 +48,32 @@ def model_key(item_set: str) -> str:
 def maps_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
     """``crayon.maps``: maps and answers of a model on a whole set. Raises as :func:`model_key`."""
     title = f"{sets.load(item_set).title}: attention maps"
-    return JobRequest("crayon.maps", _params(item_set, parent), title, view)
+    return JobRequest("crayon.maps", named(item_set, parent), title, view)
 
 
 def patches_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
     """``crayon.patches``: concept patches of a model. Raises as :func:`model_key`."""
     title = f"{sets.load(item_set).title}: concept patches"
-    return JobRequest("crayon.patches", _params(item_set, parent), title, view)
+    return JobRequest("crayon.patches", named(item_set, parent), title, view)
 
 
-def _params(item_set: str, parent: str) -> dict[str, JSON]:
+def named(item_set: str, parent: str) -> dict[str, JSON]:
+    """What a job about a model of a set is named by. Raises as :func:`model_key`."""
     card = catalog.card(model_key(item_set))
     held = sets.load(item_set)
-    named = {"set": item_set, "items": held.fingerprint, "weights": card.fingerprint}
-    return {**named, "parent": parent}
+    weights = card.fingerprint
+    return {"set": item_set, "items": held.fingerprint, "weights": weights, "parent": parent}
+
+
+def stored(guide: Arrays, store: ArrayStore) -> str:
+    """The key under which verdicts and mask are kept, made from their content; empty for none."""
+    if not guide:
+        return ""
+    whole = b"".join(np.ascontiguousarray(guide[name]).tobytes() for name in sorted(guide))
+    key = key_of("crayon.guidance", 1, sha256=hashlib.sha256(whole).hexdigest())
+    if not store.has(key):
+        store.put(key, guide)
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +118,8 @@ class RefineRequest:
         if plain != self:
             return plain.job(answers, store, view)
         guide, told = self.guidance(answers, store)
-        whole = b"".join(np.ascontiguousarray(guide[name]).tobytes() for name in sorted(guide))
-        key = key_of("crayon.guidance", 1, sha256=hashlib.sha256(whole).hexdigest())
-        if guide and not store.has(key):
-            store.put(key, guide)
-        params: dict[str, JSON] = {**_params(self.item_set, self.parent), **asdict(self), **told}
-        params["guidance"] = key if guide else ""
+        params: dict[str, JSON] = {**named(self.item_set, self.parent), **asdict(self), **told}
+        params["guidance"] = stored(guide, store)
         title = f"{sets.load(self.item_set).title}: {self.method}, seed {self.seed}"
         return JobRequest("crayon.refine", params, title, view)
 
