@@ -25,6 +25,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
+        crayon_compared,
         crayon_routes,
         crayon_runs,
         crayon_views,
@@ -61,6 +62,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     crayon_routes.register(app.server)
     crayon_views.register(app.server)
     crayon_runs.register(app.server)
+    crayon_compared.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

@@ -102,7 +102,7 @@ window.loupe = window.loupe || {};
             }
             const input = el("input", {type: "number", min: 0, step: "any", value: Number((weight * n).toPrecision(6)), "aria-label": `${letter}: weight times ${n} ${key} maps`,
                 onchange: () => { if (input.value !== "" && Number(input.value) >= 0) loupe.crayon.set(key, Number((Number(input.value) / n).toPrecision(6))); }});
-            host.replaceChildren(el("label", {}, `${letter} = ${n} ×`, input));
+            host.replaceChildren(el("label", {}, `${letter} =`, input, `(${n} maps)`));
         });
     }
 

@@ -14,7 +14,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from backend.crayon import sets
-from components import crayon_annotate, crayon_diagnose, crayon_refine
+from components import crayon_annotate, crayon_compare, crayon_diagnose, crayon_refine
 from components.crayon_state import PAGE, STEPS
 from components.icons import icon
 from components.method_card import named
@@ -25,7 +25,7 @@ TRY: Final = "look at the worst group under Diagnose, then answer ten maps."
 SEEN: Final = (
     *("set", "model", "as", "step", "split", "source", "sort", "look"),
     *("method", "relevant", "irrelevant", "norm", "strength", "epochs", "lr", "seed", "seeds"),
-    *("minimum", "budget"),
+    *("minimum", "budget", "run", "change"),
 )
 """Keys of the state whose control Dash knows; scripts write the others."""
 
@@ -88,7 +88,7 @@ def steps(values: Values) -> Component:
         "maps": crayon_annotate.map_panel(),
         "neurons": crayon_annotate.patch_panel(),
         "refine": crayon_refine.panel(values),
-        "compare": html.Div(id="crayon-compare"),
+        "compare": crayon_compare.panel(values),
     }
     tabs = [
         dmc.TabsTab([html.Span(str(place), className="crayon-place"), title], value=key)

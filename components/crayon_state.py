@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.crayon import methods, sets
+from backend.crayon import methods, requests, sets
 from backend.errors import BadRequest
 from components.state import Choice, Field, Flag, Number, Schema, Text, Values, Whole, check, read
 
@@ -72,7 +72,8 @@ def schema() -> Schema:
     compared: dict[str, Field] = {
         "run": Text("", KEY_CHARS),
         "change": Choice("probability", CHANGES),
-        "regressed": Flag(),
+        "flip": Choice("all", ("all", "lost", "won", "kept")),
+        "after": Whole(0, 0, 10**6),
     }
     return {**shown, **run, **compared}
 
@@ -101,6 +102,28 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if found["model"] and not is_key(found["model"]):
         raise BadRequest(f"model={found['model']} is no corrected model.", "Choose one again.")
     return found
+
+
+def run_settings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked state as the fields of ``RefineRequest`` and the number of seeds."""
+    transferred = asked["transfer"] and asked["model"]
+    return {
+        "item_set": asked["set"],
+        "parent": asked["model"],
+        "method": asked["method"],
+        "per_relevant": asked["relevant"],
+        "per_irrelevant": asked["irrelevant"],
+        "strength": asked["strength"],
+        "norm": asked["norm"],
+        "epochs": asked["epochs"],
+        "lr": float(asked["lr"]),
+        "seed": asked["seed"],
+        "seeds": max(3, asked["seeds"]),  # what a band needs
+        "source": asked["source"],
+        "minimum": asked["minimum"],
+        "freeze_norm": asked["frozen"],
+        "answers_of": requests.fingerprint(asked["set"]) if transferred else "",
+    }
 
 
 def is_key(text: str) -> bool:

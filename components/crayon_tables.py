@@ -9,9 +9,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from backend.crayon import diagnosis, runs, sets
+from backend.crayon import change, curve, diagnosis, methods, reported, runs, sets
 from backend.protocols import JSON
 from components import (
+    crayon_compare,
+    crayon_compared,
     crayon_diagnose,
     crayon_refine,
     crayon_runs,
@@ -83,6 +85,83 @@ def models(asked: Asked) -> pd.DataFrame:
     return pd.DataFrame([crayon_runs.told(run) for run in _runs(asked)])
 
 
+def compared(asked: Asked) -> pd.DataFrame:
+    """One row a group of runs that differ in their seed only."""
+    frame = pd.DataFrame(crayon_compared.rows(runs.grouped(_runs(asked))))
+    texts = [name for name in frame.columns if name.endswith("_text")]
+    return frame.drop(columns=texts).rename(columns={"id": "first_run"})
+
+
+def changed(asked: Asked) -> pd.DataFrame:
+    """Every test item before and after the chosen run, in the order of the gallery."""
+    held = sets.load(asked["set"])
+    run = crayon_views.read(services().store, chosen(asked))
+    places = change.ordered(held, run, asked["change"], asked["flip"])
+    rows = np.asarray(run["rows"])[places]
+    frame = pd.DataFrame(
+        {
+            "item": rows,
+            "group": [held.group_names[g] for g in held.groups[rows]],
+            "truth": [held.classes[y] for y in held.labels[rows]],
+        }
+    )
+    for side in ("before", "after"):
+        frame[f"answer_{side}"] = [held.classes[int(y)] for y in run[f"pred_{side}"][places]]
+        frame[f"energy_{side}"] = run[f"energy_{side}"][places].astype(np.float64)
+        if f"truth_{side}" in run:
+            truth = run[f"truth_{side}"][places].astype(np.float64)
+            frame[f"probability_of_truth_{side}"] = truth
+    return frame
+
+
+def chosen(asked: Asked) -> str:
+    """The run whose changes are shown: the chosen one, else the newest of Crayon, else the newest.
+
+    Raises:
+        NotFound: nothing has finished.
+    """
+    stored = [run for run in _runs(asked) if run.is_stored]
+    mine = [run for run in stored if run.request.method in methods.VARIANTS]
+    found = asked["run"] or next((run.key for run in (*mine, *stored)), "")
+    return crayon_compared.run_key(found)
+
+
+def learning(asked: Asked) -> pd.DataFrame:
+    """The stored curve under the settings of the page: a row a seed and number of maps."""
+    request = curve.CurveRequest.of(crayon_state.run_settings(asked))
+    job = request.job(services().answers, services().store)
+    found = crayon_views.read(services().store, job.key)
+    n, m = found["wga"].shape
+    frame = pd.DataFrame(
+        {"seed": np.repeat(found["seeds"], m), "maps": np.tile(found["budgets"], n)}
+    )
+    for name in ("wga", "mga", "wga_validation", "mga_validation", "collapsed"):
+        frame[name] = found[name].reshape(-1)
+    return frame
+
+
+def reported_numbers(_asked: Asked) -> pd.DataFrame:
+    """The paper's tables, a row a cell, each with its mark."""
+    return pd.DataFrame(
+        [
+            {
+                "table": table.title,
+                "row": row.name,
+                "annotation": row.annotation,
+                "column": title,
+                "value": value.mean,
+                "std": value.std,
+                "unit": table.unit,
+                "mark": table.mark,
+            }
+            for table in reported.tables().values()
+            for row in table.rows
+            for title, value in zip(table.column_titles, row.values, strict=True)
+            if value is not None
+        ]
+    )
+
+
 def _runs(asked: Asked) -> list[runs.Run]:
     return runs.of_set(services().jobs, services().store, asked["set"])
 
@@ -93,6 +172,12 @@ MAKERS: Final[Mapping[str, Callable[[Asked], pd.DataFrame]]] = {
     crayon_diagnose.GALLERY: gallery,
     crayon_refine.CURVES: curves,
     crayon_refine.TREE: models,
+    crayon_compare.RUNS: compared,
+    crayon_compare.CHANGE: changed,
+    crayon_compare.BUDGET: learning,
+    crayon_compare.ENERGY: models,
+    crayon_compare.SWEEP: models,
+    crayon_compare.REPORTED: reported_numbers,
 }
 
 

@@ -19,7 +19,7 @@ ACCURACIES: Final = (("wga", "worst group", RING), ("mga", "mean of groups", CUR
 
 
 def curves(losses: NDArray[Any], validation: NDArray[Any], *, view: str) -> go.Figure:
-    """Two plots side by side.
+    """Loss above, accuracy beneath.
 
     Args:
         losses: ``(epochs, 3)`` mean loss an item: prediction, relevant, irrelevant.
@@ -49,7 +49,7 @@ def _line(
         line={"color": colour, "width": 2},
         marker={"size": 5, "symbol": "circle" if is_loss else "diamond"},
         meta={"role": key},
-        legendgroup=y_axis,
+        legend="legend" if is_loss else "legend2",
         xaxis=x_axis,
         yaxis=y_axis,
         hovertemplate=f"{name}, epoch %{{x}}: {shown}<extra></extra>",
@@ -57,25 +57,25 @@ def _line(
 
 
 def _layout(view: str) -> dict[str, Any]:
-    epoch = {"title": {"text": "epoch", "standoff": 4}, "rangemode": "nonnegative", "dtick": None}
+    epoch = {"rangemode": "nonnegative"}
+    legend = {"orientation": "h", "x": 0, "yanchor": "bottom", "font": {"size": 11}}
     return {
         "uirevision": view,
-        "margin": {"l": 48, "r": 12, "t": 30, "b": 40},
-        "xaxis": {**epoch, "domain": [0, 0.46]},
-        "xaxis2": {**epoch, "domain": [0.56, 1], "anchor": "y2"},
-        "yaxis": {"title": {"text": "loss an item", "standoff": 4}, "rangemode": "tozero"},
+        "margin": {"l": 52, "r": 12, "t": 28, "b": 40},
+        "xaxis": {**epoch, "anchor": "y"},
+        "xaxis2": {**epoch, "anchor": "y2", "title": {"text": "epoch", "standoff": 4}},
+        "yaxis": {
+            "domain": [0.58, 1],
+            "title": {"text": "loss an item", "standoff": 4},
+            "rangemode": "tozero",
+        },
         "yaxis2": {
+            "domain": [0, 0.42],
             "anchor": "x2",
             "title": {"text": "validation accuracy", "standoff": 4},
-            "range": [0, 1.02],
+            "range": [-0.02, 1.02],
             "tickformat": ".0%",
         },
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.03,
-            "yanchor": "bottom",
-            "font": {"size": 11},
-            "itemwidth": 30,
-        },
+        "legend": {**legend, "y": 1.0},
+        "legend2": {**legend, "y": 0.42},
     }
