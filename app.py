@@ -25,8 +25,11 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
+        crayon_compared,
         crayon_routes,
         crayon_votes,
+        crayon_runs,
+        crayon_views,
         index,
         nero_routes,
         notices,
@@ -59,6 +62,9 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     zoom_actions.register(app.server)
     crayon_routes.register(app.server)
     crayon_votes.register(app.server)
+    crayon_views.register(app.server)
+    crayon_runs.register(app.server)
+    crayon_compared.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

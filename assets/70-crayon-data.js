@@ -11,8 +11,8 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const SETTINGS = ["set", "model", "as", "order", "overlap", "step"];
-    const now = {facts: {asked: []}, told: null, sent: 0, question: "", ready: {map: "", patch: ""}, sets: null, runs: null};
-    const listeners = new Set(), readers = {map: new Set(), patch: new Set()};
+    const now = {facts: {asked: []}, told: null, sent: 0, question: "", ready: {map: "", items: "", patch: ""}, groups: null, runs: null};
+    const listeners = new Set(), readers = {map: new Set(), items: new Set(), patch: new Set()};
     let seen = "";
 
     const at = (id) => document.getElementById(id);
@@ -96,7 +96,7 @@ window.loupe = window.loupe || {};
     const points = (share, digits = 1) => (Number.isFinite(share) ? `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(digits)}` : "–");
 
     function reset() {
-        Object.assign(now, {told: null, question: "", ready: {map: "", patch: ""}, runs: null});
+        Object.assign(now, {told: null, question: "", ready: {map: "", items: "", patch: ""}, runs: null});
         seen = "";
     }
 

@@ -4,12 +4,14 @@ window.loupe = window.loupe || {};
     "use strict";
     const {now, at, isHere} = loupe.crayon;
     const AT_ONCE_MS = 25; // several values that change together are one question
-    const KINDS = {map: "attention maps", patch: "concept patches"};
+    const KINDS = {map: "attention maps", items: "energies", patch: "concept patches"};
     let values = null, timer = 0;
+    const leavers = new Set(); // what each step forgets when the page is opened anew
     const shown = new Set(); // functions of the steps, called with (values, told) after each change
 
     function visit(_id, facts) {
         loupe.crayon.reset();
+        leavers.forEach((leave) => leave());
         now.facts = facts;
         if (values) plan();
         return {};
@@ -21,8 +23,7 @@ window.loupe = window.loupe || {};
         values = given;
         calm();
         if (before && (before.set !== given.set || before.model !== given.model)) {
-            loupe.crayon.ready("map", "");
-            loupe.crayon.ready("patch", "");
+            Object.keys(KINDS).forEach((kind) => loupe.crayon.ready(kind, ""));
         }
         if (before && before.set !== given.set && before.model === given.model && given.model) {
             loupe.crayon.set("model", ""); // a corrected model belongs to its set
@@ -57,7 +58,7 @@ window.loupe = window.loupe || {};
         if (!told || told.token !== now.sent || !isHere()) return;
         now.told = told;
         tell(told.message ? `${told.message} ${told.hint || ""}` : "", true);
-        ["map", "patch"].forEach((kind) => obtain(kind, told[kind], told.token));
+        Object.keys(KINDS).forEach((kind) => obtain(kind, told[kind], told.token));
         shown.forEach((step) => step(values, told));
     }
 
@@ -73,20 +74,27 @@ window.loupe = window.loupe || {};
     async function obtain(kind, part, token) {
         if (!part) return;
         const isWanted = () => token === now.sent && isHere();
-        if (!part.job) return loupe.crayon.ready(kind, part.result);
+        if (!part.job) return arrived(kind, part.result);
         const view = await loupe.crayon.until(part.job, (job) => {
             if (isWanted()) tell(`Computing the ${KINDS[kind]} of this model… ${loupe.jobs.told(job)}`);
         });
         if (!isWanted()) return null;
         tell(view.state === "done" ? "" : `The ${KINDS[kind]} are missing. ${view.error_message || "The run was cancelled."} ${view.error_hint || ""}`, true);
-        if (view.state === "done") loupe.crayon.ready(kind, part.result);
+        if (view.state === "done") arrived(kind, part.result);
         return null;
+    }
+
+    /** A result lies in the store. What needs the maps is asked for next. */
+    function arrived(kind, key) {
+        loupe.crayon.ready(kind, key);
+        if (kind === "map" && !now.told.items) send(true);
+        else shown.forEach((step) => step(values, now.told));
     }
 
     document.addEventListener("click", (event) => {
         if (event.target.closest?.("#crayon-leave")) loupe.crayon.set("calm", false);
     });
 
-    loupe.crayonPage = {onShow: (step) => shown.add(step), again: () => send(true), tell};
+    loupe.crayonPage = {onShow: (step) => shown.add(step), onLeave: (leave) => leavers.add(leave), again: () => send(true), tell};
     window.dash_clientside = Object.assign({}, window.dash_clientside, {crayon: {visit, ask, show}});
 })(window.loupe);

@@ -73,8 +73,11 @@ class History:
         with answering(UNREAD), Session(self.engine) as session:
             return session.scalar(query.order_by(JobRow.submitted_at.desc()).limit(1))
 
-    def recent(self, limit: int) -> list[JobView]:
+    def recent(self, limit: int, work: str = "") -> list[JobView]:
+        """The newest jobs first, of one work only where it is named."""
         query = select(JobRow).order_by(JobRow.submitted_at.desc()).limit(limit)
+        if work:
+            query = query.where(JobRow.work == work)
         with answering(UNREAD), Session(self.engine) as session:
             return [_view(row) for row in session.scalars(query)]
 

@@ -128,8 +128,10 @@ class JobRunner(Protocol):
         """Id of a job that computes the same again. Raises ``NotFound``."""
         ...
 
-    def recent(self, limit: int = 100) -> list[JobView]:
-        """The newest jobs first, those of earlier runs of the app among them."""
+    def recent(self, limit: int = 100, work: str = "") -> list[JobView]:
+        """The newest jobs first, those of earlier runs of the app among them; of one work only
+        where ``work`` names it.
+        """
         ...
 
     def log(self, job_id: str) -> list[str]:

@@ -107,8 +107,8 @@ class LocalJobs:
         request = JobRequest(past.work, past.params, past.title)
         return self._submit(request, key_for(request, self._works))
 
-    def recent(self, limit: int = 100) -> list[JobView]:
-        past = self._history.recent(limit)
+    def recent(self, limit: int = 100, work: str = "") -> list[JobView]:
+        past = self._history.recent(limit, work)
         with self._lock:
             return [self._jobs[job.id].view() if job.id in self._jobs else job for job in past]
 

@@ -38,6 +38,8 @@ def table(*rows: Work) -> dict[str, Work]:
 WORK: Final = table(
     Work("crayon.maps", 1, "model", "backend.crayon.work:maps"),
     Work("crayon.patches", 1, "model", "backend.crayon.work:patches"),
+    Work("crayon.items", 1, "analysis", "backend.crayon.diagnosis:items"),
+    Work("crayon.curve", 1, "model", "backend.crayon.curve_work:curve"),
     Work("crayon.refine", 1, "model", "backend.crayon.work:refine"),
     Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
     Work("nero.item", 1, "model", "backend.nero.work:item"),

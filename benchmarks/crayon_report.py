@@ -24,7 +24,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from backend.crayon import aggregate, baselines, examples, requests, sets
+from backend.crayon import aggregate, examples, methods, requests, sets
+from backend.crayon.aggregate import budget
 from backend.crayon.answers import Answer, Scope
 from backend.crayon.gradcam import whole_set
 from backend.crayon.patches import concept_patches
@@ -32,7 +33,6 @@ from backend.crayon.refinement import (
     Examples,
     Guidance,
     Plan,
-    budget,
     evaluate,
     per_sample,
     refine,
@@ -98,7 +98,7 @@ class Bench:
     def strong(self, plan: Plan, strength: float) -> Plan:
         """The plan with both per-sample weights, or the baseline's strength, set."""
         assert self.guide.verdict is not None
-        if plan.method in baselines.NAMES:
+        if plan.method in methods.BASELINES:
             return replace(plan, strength=strength)
         return per_sample(plan, strength, strength, self.guide.verdict)
 
@@ -186,13 +186,13 @@ def verdicts(original: dict[str, float], found: dict[str, list[dict[str, float]]
 
 
 def curve(bench: Bench) -> str:
-    """Worst-group accuracy against the number of answered items, nested draws."""
+    """Worst-group accuracy against the number of items with a verdict, nested draws."""
     verdict = bench.guide.verdict
     assert verdict is not None
     tuned = bench.tune("attention")
     strength = tuned.alpha / max(1, int((verdict == 1).sum()))
-    lines = ["| answered items | WGA % | MGA % |", "| --- | --- | --- |"]
-    for count in (*BUDGETS, len(verdict)):
+    lines = ["| items with a verdict | WGA % | MGA % |", "| --- | --- | --- |"]
+    for count in (*BUDGETS, int((verdict != 0).sum())):
         runs = []
         for seed in SEEDS:
             some = budget(verdict, count, seed)

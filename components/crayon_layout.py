@@ -14,7 +14,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from backend.crayon import sets
-from components import crayon_annotate
+from components import crayon_annotate, crayon_compare, crayon_diagnose, crayon_refine
 from components.crayon_state import PAGE, STEPS
 from components.icons import icon
 from components.method_card import named
@@ -22,7 +22,11 @@ from components.state import Values, control, hidden
 
 QUESTION: Final = "Does the model look at the right thing, and can we correct it?"
 TRY: Final = "look at the worst group under Diagnose, then answer ten maps."
-SEEN: Final = ("set", "model", "as", "step")
+SEEN: Final = (
+    *("set", "model", "as", "step", "split", "source", "sort", "look"),
+    *("method", "relevant", "irrelevant", "norm", "strength", "epochs", "lr", "seed", "seeds"),
+    *("minimum", "budget", "run", "change"),
+)
 """Keys of the state whose control Dash knows; scripts write the others."""
 
 
@@ -80,11 +84,11 @@ def button(element_id: str, text: str, title: str, icon_name: str = "") -> Compo
 def steps(values: Values) -> Component:
     """The five steps: a row of tabs, and a panel each."""
     panels: dict[str, Component] = {
-        "diagnose": html.Div(id="crayon-diagnose"),
+        "diagnose": crayon_diagnose.panel(values),
         "maps": crayon_annotate.map_panel(),
         "neurons": crayon_annotate.patch_panel(),
-        "refine": html.Div(id="crayon-refine"),
-        "compare": html.Div(id="crayon-compare"),
+        "refine": crayon_refine.panel(values),
+        "compare": crayon_compare.panel(values),
     }
     tabs = [
         dmc.TabsTab([html.Span(str(place), className="crayon-place"), title], value=key)
@@ -113,4 +117,4 @@ def unseen(values: Values) -> list[Component]:
 
 def facts() -> dict[str, Any]:
     """What the scripts know from the start."""
-    return {"asked": ["set", "model", "step"]}
+    return {"asked": ["set", "model", "step"], **crayon_refine.facts()}

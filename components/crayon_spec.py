@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend import catalog
-from backend.crayon import requests, sets
+from backend.crayon import diagnosis, requests, sets
 from backend.errors import BackendError
 from backend.jobs import JobRequest
 from components import crayon_state
@@ -31,8 +31,12 @@ def answer(values: Mapping[str, Any], visit: str) -> dict[str, Any]:
     try:
         asked = crayon_state.checked(values)
         told: dict[str, Any] = {"set": about(asked["set"]), "model": model(asked)}
+        told["original"] = requests.fingerprint(asked["set"])
         view = f"crayon-maps@{visit}"
         told["map"] = obtain(requests.maps_job(asked["set"], asked["model"], view))
+        if told["map"]["job"] is None:  # it reads the maps
+            view = f"crayon-items@{visit}"
+            told["items"] = obtain(diagnosis.items_job(asked["set"], asked["model"], view))
         if asked["step"] in ("neurons", "refine"):
             view = f"crayon-patches@{visit}"
             told["patch"] = obtain(requests.patches_job(asked["set"], asked["model"], view))
@@ -54,6 +58,7 @@ def about(key: str) -> dict[str, Any]:
         "counts": {split: len(held.rows(split)) for split in sets.SPLITS},
         "fingerprint": held.fingerprint[:8],
         "source": held.source,
+        "has_masks": held.cover is not None,
     }
 
 

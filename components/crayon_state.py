@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.crayon import sets
+from backend.crayon import methods, requests, sets
 from backend.errors import BadRequest
 from components.state import Choice, Field, Flag, Number, Schema, Text, Values, Whole, check, read
 
@@ -24,14 +24,12 @@ SORTS: Final = {
     "energy": "least energy on the object first",
     "item": "as in the set",
 }
-CONTROLS: Final = ("erm", "shuffled", "last-layer", "random-mask")
-METHODS: Final = (
-    *("attention", "pruning", "pruning+attention"),
-    *CONTROLS,
-    *("jtt", "masktune", "rrr", "gradmask", "box"),
-)
-"""As ``backend.crayon.refinement.METHODS``, which loads torch; a test compares the two."""
-NORMS: Final = {"reference": "reference", "none": "none", "energy": "energy"}
+NORMS: Final = {
+    "reference": "by the original's map",
+    "none": "none",
+    "energy": "by the new map's energy",
+}
+"""How the two attention terms are scaled; names as in ``backend.crayon.losses.NORMS``."""
 RATES: Final = ("0.00001", "0.00003", "0.0001", "0.0003", "0.001", "0.003", "0.01")
 CHANGES: Final = ("probability", "energy", "class")
 MOST_SEEDS: Final = 10
@@ -51,9 +49,11 @@ def schema() -> Schema:
         "split": Choice("test", sets.SPLITS),
         "sort": Choice("wrong", list(SORTS)),
         "group": Whole(-1, -1, 63),
+        "look": Choice("red", ("overlay", "red", "original")),
+        "from": Whole(0, 0, 10**6),
     }
     run: dict[str, Field] = {
-        "method": Choice("attention", METHODS),
+        "method": Choice("attention", methods.METHODS),
         "relevant": Number(1.0, 0, 1e6),
         "irrelevant": Number(1.0, 0, 1e6),
         "strength": Number(1.0, 0, 1e6),
@@ -67,11 +67,13 @@ def schema() -> Schema:
         "budget": Whole(0, 0, 10**6),
         "frozen": Flag(),
         "controls": Flag(True),
+        "transfer": Flag(),
     }
     compared: dict[str, Field] = {
         "run": Text("", KEY_CHARS),
         "change": Choice("probability", CHANGES),
-        "regressed": Flag(),
+        "flip": Choice("all", ("all", "lost", "won", "kept")),
+        "after": Whole(0, 0, 10**6),
     }
     return {**shown, **run, **compared}
 
@@ -100,6 +102,28 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if found["model"] and not is_key(found["model"]):
         raise BadRequest(f"model={found['model']} is no corrected model.", "Choose one again.")
     return found
+
+
+def run_settings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked state as the fields of ``RefineRequest`` and the number of seeds."""
+    transferred = asked["transfer"] and asked["model"]
+    return {
+        "item_set": asked["set"],
+        "parent": asked["model"],
+        "method": asked["method"],
+        "per_relevant": asked["relevant"],
+        "per_irrelevant": asked["irrelevant"],
+        "strength": asked["strength"],
+        "norm": asked["norm"],
+        "epochs": asked["epochs"],
+        "lr": float(asked["lr"]),
+        "seed": asked["seed"],
+        "seeds": max(3, asked["seeds"]),  # what a band needs
+        "source": asked["source"],
+        "minimum": asked["minimum"],
+        "freeze_norm": asked["frozen"],
+        "answers_of": requests.fingerprint(asked["set"]) if transferred else "",
+    }
 
 
 def is_key(text: str) -> bool:

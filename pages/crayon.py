@@ -14,7 +14,7 @@ from dash import ClientsideFunction, Input, Output, State, callback, clientside_
 from dash import register_page as register_dash_page
 
 from components import crayon_layout as parts
-from components import crayon_spec, crayon_state
+from components import crayon_spec, crayon_state, crayon_tables
 from components.crayon_state import PAGE
 from components.method_card import named
 from components.state import register_page_state, stores, view_state
@@ -52,6 +52,7 @@ def _clientside(function: str, *wiring: Any, **options: Any) -> None:
 
 
 register_page_state(PAGE)
+crayon_tables.register()
 # Dash starts a callback of a page that mounts only if it has an output there.
 _clientside("visit", Output(READY, "data"), Input(VISIT, "data"), State(FACTS, "data"))
 _clientside("ask", Input(view_state(PAGE), "data"))

@@ -85,6 +85,17 @@ def verdicts(
     return out
 
 
+def budget(verdict: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """``count`` of the verdicts drawn at random, the other items unused; smaller draws of a seed
+    are parts of larger ones. 0 gives the training without answers, the number of verdicts the
+    whole. Only items with a verdict are drawn, so ``count`` is the number that is used.
+    """
+    chosen = np.random.default_rng(seed).permutation(np.flatnonzero(verdict))[:count]
+    out = np.zeros_like(verdict)
+    out[chosen] = verdict[chosen]
+    return out
+
+
 def neurons(answers: Iterable[Row], owners: NDArray[Any], *, pool: bool = False) -> NDArray[Any]:
     """The mask of the neurons that stay, by the majority of their patches (section III-C).
 

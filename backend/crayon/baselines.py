@@ -6,7 +6,7 @@ those with respect to these activations, not to pixels: a deviation from the pap
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,18 +14,9 @@ from torch.nn import functional
 
 from backend.crayon.gradcam import closed_form
 from backend.crayon.losses import TINY, Terms, normalise_max
+from backend.crayon.methods import NEEDS_MASKS
 from backend.protocols import I64
 from models.guided_nets import GuidedNet
-
-NAMES: Final = ("jtt", "masktune", "rrr", "gradmask", "box")
-NEEDS_MASKS: Final = ("rrr", "gradmask", "box")
-TITLES: Final = {
-    "jtt": "JtT: what the original gets wrong weighs more (no annotation)",
-    "masktune": "MaskTune: trained on images whose attended region is hidden (no annotation)",
-    "rrr": "RRR: gradients off the object are penalised (masks)",
-    "gradmask": "GradMask: the contrast's gradients off the object are penalised (masks)",
-    "box": "Bounding box: map energy outside of boxes is penalised (boxes)",
-}
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,19 +19,20 @@ from torch import Tensor, nn
 from backend.crayon import baselines
 from backend.crayon.gradcam import closed_form, whole_set
 from backend.crayon.losses import NORMS, Terms, Weights, crayon_loss, normalise_max
+from backend.crayon.methods import (
+    BASELINES,
+    LAST_ONLY,
+    METHODS,
+    NEEDS_MASKS,
+    USES_MAPS,
+    USES_MASK,
+)
 from backend.crayon.metrics import energy_in_mask, group_accuracy, is_collapsed
 from backend.crayon.pruning import apply_mask, random_mask
 from backend.crayon.transfer import resized
 from backend.errors import BadRequest
 from backend.protocols import F32, I64
 from models.guided_nets import GuidedNet
-
-VARIANTS: Final = ("attention", "pruning", "pruning+attention")
-CONTROLS: Final = ("erm", "shuffled", "last-layer", "random-mask")
-METHODS: Final = (*VARIANTS, *CONTROLS, *baselines.NAMES)
-USES_MAPS: Final = ("attention", "pruning+attention", "shuffled")
-USES_MASK: Final = ("pruning", "pruning+attention", "random-mask")
-LAST_ONLY: Final = ("pruning", "last-layer", "random-mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def _epoch(
 def _terms(
     net: GuidedNet, train: Examples, plan: Plan, step: _Step, rows: Tensor, y: Tensor
 ) -> Terms:
-    if plan.method in baselines.NAMES:
+    if plan.method in BASELINES:
         return baselines.terms(net, train, plan, rows, y, step.item_weights)
     x = train.x[rows].float()
     if plan.method in LAST_ONLY:
@@ -289,16 +290,6 @@ def evaluate(net: GuidedNet, held: Examples) -> dict[str, NDArray[Any]]:
     }
 
 
-def budget(verdict: I64, count: int, seed: int) -> I64:
-    """Verdicts of ``count`` items drawn at random, the others unused; smaller draws of a seed are
-    parts of larger ones. 0 items give the training without answers, all items the whole.
-    """
-    chosen = np.random.default_rng(seed).permutation(len(verdict))[:count]
-    out = np.zeros_like(verdict)
-    out[chosen] = verdict[chosen]
-    return out
-
-
 def per_sample(plan: Plan, relevant: float, irrelevant: float, verdict: I64) -> Plan:
     """The plan whose per-sample weights are ``relevant`` and ``irrelevant``."""
     counts = int((verdict == 1).sum()), int((verdict == -1).sum())
@@ -325,7 +316,7 @@ def _checked(train: Examples, plan: Plan, guide: Guidance, model: str) -> Guidan
                 "The patch answers are about another model's neurons.",
                 "Prune the original first; attention comes after it.",
             )
-    if plan.method in baselines.NEEDS_MASKS and train.masks is None:
+    if plan.method in NEEDS_MASKS and train.masks is None:
         raise BadRequest(f"{plan.method} needs masks, which this set has not.", "Use another.")
     if plan.method == "masktune" and train.hidden is None:
         raise BadRequest("MaskTune needs the images with their attended regions hidden.")

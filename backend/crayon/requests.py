@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 
 from backend import catalog
 from backend.cache import ArrayStore, key_of
-from backend.crayon import aggregate, sets
+from backend.crayon import aggregate, methods, sets
 from backend.crayon.answers import AnswerStore, Scope
 from backend.errors import BadRequest, NotFound
 from backend.jobs import JobRequest
@@ -48,20 +48,32 @@ def model_key(item_set: str) -> str:
 def maps_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
     """``crayon.maps``: maps and answers of a model on a whole set. Raises as :func:`model_key`."""
     title = f"{sets.load(item_set).title}: attention maps"
-    return JobRequest("crayon.maps", _params(item_set, parent), title, view)
+    return JobRequest("crayon.maps", named(item_set, parent), title, view)
 
 
 def patches_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
     """``crayon.patches``: concept patches of a model. Raises as :func:`model_key`."""
     title = f"{sets.load(item_set).title}: concept patches"
-    return JobRequest("crayon.patches", _params(item_set, parent), title, view)
+    return JobRequest("crayon.patches", named(item_set, parent), title, view)
 
 
-def _params(item_set: str, parent: str) -> dict[str, JSON]:
+def named(item_set: str, parent: str) -> dict[str, JSON]:
+    """What a job about a model of a set is named by. Raises as :func:`model_key`."""
     card = catalog.card(model_key(item_set))
     held = sets.load(item_set)
-    named = {"set": item_set, "items": held.fingerprint, "weights": card.fingerprint}
-    return {**named, "parent": parent}
+    weights = card.fingerprint
+    return {"set": item_set, "items": held.fingerprint, "weights": weights, "parent": parent}
+
+
+def stored(guide: Arrays, store: ArrayStore) -> str:
+    """The key under which verdicts and mask are kept, made from their content; empty for none."""
+    if not guide:
+        return ""
+    whole = b"".join(np.ascontiguousarray(guide[name]).tobytes() for name in sorted(guide))
+    key = key_of("crayon.guidance", 1, sha256=hashlib.sha256(whole).hexdigest())
+    if not store.has(key):
+        store.put(key, guide)
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +114,30 @@ class RefineRequest:
             NotFound: no such set, model or parent; no answers where the method needs them.
             BadRequest: a setting is not usable; patch answers of another model.
         """
+        plain = self.canonical()
+        if plain != self:
+            return plain.job(answers, store, view)
         guide, told = self.guidance(answers, store)
-        whole = b"".join(np.ascontiguousarray(guide[name]).tobytes() for name in sorted(guide))
-        key = key_of("crayon.guidance", 1, sha256=hashlib.sha256(whole).hexdigest())
-        if guide and not store.has(key):
-            store.put(key, guide)
-        params: dict[str, JSON] = {**_params(self.item_set, self.parent), **asdict(self), **told}
-        params["guidance"] = key if guide else ""
+        params: dict[str, JSON] = {**named(self.item_set, self.parent), **asdict(self), **told}
+        params["guidance"] = stored(guide, store)
         title = f"{sets.load(self.item_set).title}: {self.method}, seed {self.seed}"
         return JobRequest("crayon.refine", params, title, view)
+
+    def canonical(self) -> RefineRequest:
+        """The same run with every setting that its method does not read at its default, so that
+        one control serves all the runs it is compared with.
+        """
+        unread: list[str] = []
+        if self.method not in methods.USES_MAPS:
+            unread += ["per_relevant", "per_irrelevant", "norm", "budget", "answers_of"]
+            if self.method not in methods.USES_MASK:
+                unread += ["source", "minimum"]
+        if self.method in methods.LAST_ONLY:
+            unread.append("freeze_norm")
+        if self.method not in methods.BASELINES:
+            unread.append("strength")
+        defaults: dict[str, Any] = {one.name: one.default for one in fields(self)}
+        return replace(self, **{name: defaults[name] for name in unread})
 
     def guidance(self, answers: AnswerStore, store: ArrayStore) -> tuple[Arrays, dict[str, JSON]]:
         """Verdicts of the training rows and the mask, as the method needs; and what was used."""
@@ -120,12 +147,12 @@ class RefineRequest:
         guide: dict[str, Any] = {}
         told: dict[str, JSON] = {"transferred": False, "model": model}
         held = sets.load(self.item_set)
-        if self.method in ("attention", "pruning+attention", "shuffled"):
+        if self.method in methods.USES_MAPS:
             scope = Scope(self.item_set, self.answers_of or model)
             rows, told["transferred"] = answers.for_model(scope, model, source=self.source)
             verdict = aggregate.verdicts(rows, np.arange(len(held)), self.minimum)
             guide["verdict"] = verdict[held.rows("training")]
-        if self.method in ("pruning", "pruning+attention", "random-mask"):
+        if self.method in methods.USES_MASK:
             scope = Scope(self.item_set, model, "patch")
             rows, _ = answers.for_model(scope, model, source=self.source)
             found = store.get(patches_job(self.item_set, self.parent).key)

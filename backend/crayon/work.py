@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from backend.cache import ArrayStore
-from backend.crayon import examples, refinement, sets
+from backend.crayon import aggregate, examples, methods, refinement, sets
 from backend.crayon.gradcam import whole_set
 from backend.crayon.patches import concept_patches
 from backend.crayon.pruning import accuracy_without_each
@@ -37,7 +38,7 @@ def maps(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     Returns:
         maps (n, h, w) float32 max-normalised and probabilities (n, c) float32, in the set's order.
     """
-    held, net = _asked(params, ticket)
+    held, net = asked(params, ticket)
     rows = np.arange(len(held))
     found, probabilities = whole_set(
         net,
@@ -57,7 +58,7 @@ def patches(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         (k, 3); shape (2,) of the grid; alone (k,) training accuracy if that neuron alone were
         pruned; accuracy (1,) with none pruned.
     """
-    held, net = _asked(params, ticket)
+    held, net = asked(params, ticket)
     rows = held.rows("training")
     x = examples.inner(held, net, rows, ticket)
     pooled = []
@@ -92,18 +93,17 @@ def refine(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         curves (epochs, 3) prediction, relevant, irrelevant loss per item; validation (epochs, 2)
         worst and mean group accuracy; weights (4,) alpha, beta, |R|, |I|; and of the test set
         rows (t,), maps_before and maps_after (t, h, w), pred_before and pred_after (t,),
-        energy_before and energy_after (t,), group_before and group_after (g,), wga_*, mga_*
-        (1,), collapsed (1,);
+        truth_before and truth_after (t,) probability of the true class, energy_before and
+        energy_after (t,), group_before and group_after (g,), wga_*, mga_* (1,), collapsed (1,);
         ``state.*`` the corrected weights.
     """
-    held, net = _asked(params, ticket)
+    held, net = asked(params, ticket)
     request = RefineRequest.of(params)
-    guide = ticket.store.get(str(params["guidance"])) if params.get("guidance") else {}
-    if guide is None:
-        raise NotFound("The answers of this run are no longer stored.", "Start it again.")
-    sets.checked_counts(held)
-    train, guidance = _training(held, net, request, guide, ticket)
-    plan = _plan(request, guidance)
+    train, guidance = training(held, net, request, guide_of(params, ticket), ticket)
+    if guidance.verdict is not None and request.budget:
+        verdict = aggregate.budget(guidance.verdict, request.budget, request.seed)
+        guidance = replace(guidance, verdict=verdict)
+    plan = plan_of(request, guidance)
     validation = examples.gathered(held, net, "validation")
 
     def report(epoch: int, epochs: int, numbers: dict[str, float]) -> None:
@@ -129,6 +129,7 @@ def _compared(before: GuidedNet, after: GuidedNet, test: refinement.Examples) ->
         told = refinement.evaluate(net, test)
         found[f"maps_{name}"] = told["maps"]
         found[f"pred_{name}"] = told["probabilities"].argmax(1)
+        found[f"truth_{name}"] = told["probabilities"][np.arange(len(test)), test.y]
         found[f"group_{name}"] = told["group_accuracy"]
         for number in ("energy", "wga", "mga"):
             found[f"{number}_{name}"] = told[number]
@@ -136,13 +137,31 @@ def _compared(before: GuidedNet, after: GuidedNet, test: refinement.Examples) ->
     return found
 
 
-def _training(
+def guide_of(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """The stored verdicts and mask of a job.
+
+    Raises:
+        NotFound: they made room for other results.
+    """
+    guide = ticket.store.get(str(params["guidance"])) if params.get("guidance") else {}
+    if guide is None:
+        raise NotFound("The answers of this run are no longer stored.", "Start it again.")
+    return guide
+
+
+def training(
     held: sets.GuidedSet, net: GuidedNet, request: RefineRequest, guide: Arrays, ticket: Ticket
 ) -> tuple[refinement.Examples, refinement.Guidance]:
+    """The training split and what guides it; no budget is drawn yet.
+
+    Raises:
+        BadRequest: the set has fewer than two classes.
+    """
+    sets.checked_counts(held)
     train = examples.gathered(held, net, "training", ticket)
     rows = held.rows("training")
     m0 = verdict = None
-    if request.method in (*refinement.USES_MAPS, "masktune"):
+    if request.method in (*methods.USES_MAPS, "masktune"):
         job = maps_job(request.item_set, request.parent)
         stored = ticket.store.get(job.key)
         m0 = np.array((stored or maps(job.params, ticket))["maps"][rows], np.float32)
@@ -151,13 +170,12 @@ def _training(
         train = refinement.Examples(train.x, train.y, train.group, train.masks, hidden)
     if "verdict" in guide:
         verdict = np.array(guide["verdict"], np.int64)
-        if request.budget:
-            verdict = refinement.budget(verdict, request.budget, request.seed)
     keep = np.array(guide["keep"], bool) if "keep" in guide else None
     return train, refinement.Guidance(m0, verdict, keep)
 
 
-def _plan(request: RefineRequest, guidance: refinement.Guidance) -> refinement.Plan:
+def plan_of(request: RefineRequest, guidance: refinement.Guidance) -> refinement.Plan:
+    """The plan of a run; weights per sample become those of equation 4."""
     plan = refinement.Plan(
         method=request.method,
         norm=request.norm,
@@ -173,7 +191,12 @@ def _plan(request: RefineRequest, guidance: refinement.Guidance) -> refinement.P
     return refinement.per_sample(plan, *strengths, guidance.verdict)
 
 
-def _asked(params: Mapping[str, JSON], ticket: Ticket) -> tuple[sets.GuidedSet, GuidedNet]:
+def asked(params: Mapping[str, JSON], ticket: Ticket) -> tuple[sets.GuidedSet, GuidedNet]:
+    """The set and the model of a job, original or corrected.
+
+    Raises:
+        NotFound: the corrected model is no longer stored.
+    """
     item_set, parent = str(params.get("set", params.get("item_set"))), str(params.get("parent", ""))
     held, key = sets.load(item_set), model_key(item_set)
     if not parent:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from backend.crayon import refine
+from backend.crayon.aggregate import budget
 from backend.crayon.answers import Scope
 from backend.crayon.gradcam import whole_set
 from backend.crayon.refinement import (
@@ -16,7 +17,6 @@ from backend.crayon.refinement import (
     Examples,
     Guidance,
     Plan,
-    budget,
     evaluate,
     per_sample,
 )

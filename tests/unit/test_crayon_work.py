@@ -15,8 +15,9 @@ from werkzeug.serving import make_server
 
 from backend import catalog
 from backend.__main__ import main
-from backend.crayon import aggregate, examples, panels, queue, requests, sets, work
+from backend.crayon import aggregate, curve_work, examples, panels, queue, requests, sets, work
 from backend.crayon.answers import Answer, Scope
+from backend.crayon.curve import CurveRequest
 from backend.crayon.requests import RefineRequest, maps_job, patches_job
 from backend.crayon.simulate import answers as simulated
 from backend.crayon.simulate import patch_says_yes, says_yes
@@ -167,6 +168,34 @@ def test_other_answers_make_another_job(held):
     first = asked.job(held.answers, held.store).key
     assert first == asked.job(held.answers, held.store).key
     assert first != replace(asked, budget=5).job(held.answers, held.store).key
+
+
+def test_a_curve_starts_without_answers_and_ends_at_the_whole_run(held):
+    run = RefineRequest("garments", source="simulated", epochs=1, seed=3)
+    asked = CurveRequest(run, budgets=(4, 9))
+    job = asked.job(held.answers, held.store)
+    ticket = Ticket(held.store)
+    found = curve_work.curve(job.params, ticket)
+    assert found["budgets"].tolist() == [0, 4, 9]
+    assert found["seeds"].tolist() == [3, 4, 5]
+    assert found["used"].sum(axis=2).tolist() == [[0, 4, 9]] * 3
+    assert found["wga"].shape == (3, 3)
+    assert len(ticket.lines) == 9
+    for k, same in enumerate((replace(run, method="erm"), replace(run, budget=4))):
+        alone = work.refine(same.job(held.answers, held.store).params, Ticket(held.store))
+        assert found["mga"][0, k] == alone["mga_after"][0]
+        assert found["wga_validation"][0, k] == pytest.approx(alone["validation"][-1, 0])
+    pruned = replace(asked, run=replace(run, method="pruning+attention"), budgets=(4,))
+    done = curve_work.curve(pruned.job(held.answers, held.store).params, Ticket(held.store))
+    assert done["mga"].shape == (3, 2)
+    automatic = replace(asked, budgets=()).job(held.answers, held.store).params["budgets"]
+    total = automatic[-1]
+    assert automatic == sorted({0, *(max(1, total >> k) for k in range(5))})
+    for wrong in ({"budgets": (total + 1,)}, {"seeds": 2}, {"budgets": tuple(range(1, 15))}):
+        with pytest.raises(BadRequest):
+            replace(asked, **wrong).job(held.answers, held.store)
+    with pytest.raises(BadRequest, match="no curve"):
+        replace(asked, run=replace(run, method="erm")).job(held.answers, held.store)
 
 
 def test_next_answers_undo_and_progress(client):
