@@ -25,6 +25,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
+        crayon_actions,
         crayon_compared,
         crayon_routes,
         crayon_runs,
@@ -63,6 +64,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     crayon_views.register(app.server)
     crayon_runs.register(app.server)
     crayon_compared.register(app.server)
+    crayon_actions.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

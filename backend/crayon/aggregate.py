@@ -2,7 +2,11 @@
 
 An answer is a row ``{"item_id", "annotator", "answer"}`` with the answer ``yes``, ``no``, ``maybe``
 or ``skip``; later rows of the same annotator about the same item replace earlier ones. A row may
-carry ``source`` (human, simulated or published).
+carry ``source`` (human, simulated, published or adjudicated).
+
+An adjudication decides alone, whatever the others said: yes and no as a verdict, maybe and skip
+that the item is not used; of several about one item the last row. It is no blind answer, so
+agreement leaves it out.
 """
 
 from __future__ import annotations
@@ -20,9 +24,10 @@ VALUE: Final = {"yes": 1.0, "no": 0.0, "maybe": 0.5}
 YES_ABOVE: Final = 0.7
 NO_BELOW: Final = 0.5
 ANNOTATORS: Final = 2  # as in the study: each map went to two people
-PUBLISHED: Final = "published"
+PUBLISHED, ADJUDICATED = "published", "adjudicated"
 
 Row = Mapping[str, Any]
+Voice = tuple[str, bool]  # name, and whether as adjudicator
 
 
 def maps(
@@ -49,8 +54,10 @@ def maps(
     held = _latest(answers, pool)
     found: dict[str, list[Any]] = {"relevant": [], "irrelevant": [], "unused": []}
     for item, by in held.items():
-        values = [VALUE[answer] for answer, _ in by.values() if answer in VALUE]
-        is_settled = any(source == PUBLISHED for _, source in by.values())
+        decided = _adjudicated(by)
+        voices = [decided] if decided else list(by.values())
+        values = [VALUE[answer] for answer, _ in voices if answer in VALUE]
+        is_settled = any(source in (PUBLISHED, ADJUDICATED) for _, source in voices)
         mean = sum(values) / len(values) if values else 0.5
         if len(values) < minimum and not (is_settled and values):
             found["unused"].append(item)
@@ -113,10 +120,7 @@ def neurons(answers: Iterable[Row], owners: NDArray[Any], *, pool: bool = False)
     Raises:
         BadRequest: as :func:`maps`; or an answer is about a patch that no neuron owns.
     """
-    vote: dict[int, int] = {}
-    for patch, by in _latest(answers, pool).items():
-        total = sum({"yes": 1, "no": -1}.get(answer, 0) for answer, _ in by.values())
-        vote[int(patch)] = int(np.sign(total))
+    vote = patches(answers, pool=pool)
     known = set(np.unique(owners).tolist())
     for patch in vote:
         if patch not in known:
@@ -133,7 +137,9 @@ def patches(answers: Iterable[Row], *, pool: bool = False) -> dict[int, int]:
     """The vote on each answered patch: 1 yes, -1 no, 0 undecided. Raises as :func:`maps`."""
     votes = {}
     for patch, by in _latest(answers, pool).items():
-        total = sum({"yes": 1, "no": -1}.get(answer, 0) for answer, _ in by.values())
+        decided = _adjudicated(by)
+        voices = [decided] if decided else by.values()
+        total = sum({"yes": 1, "no": -1}.get(answer, 0) for answer, _ in voices)
         votes[int(patch)] = int(np.sign(total))
     return votes
 
@@ -192,15 +198,21 @@ def agreement(answers: Iterable[Row]) -> dict[str, Any]:
     Returns:
         ``pairs``: ``[{"a", "b", "items", "kappa"}]`` (Cohen); ``fleiss`` over the items with the
         commonest number of answers and ``fleiss_items``, ``fleiss_annotators``; ``disputed``: ids
-        with both yes and no. A kappa that is not defined is None.
+        with both yes and no that nobody has adjudicated, ``settled``: ids that somebody has. A
+        kappa that is not defined is None.
 
     Raises:
         BadRequest: a row lacks a field or has an unknown answer.
     """
+    latest = _latest(answers, pool=True)
     held = {
-        item: {who: answer for who, (answer, _) in by.items() if answer in ("yes", "no")}
-        for item, by in _latest(answers, pool=True).items()
+        item: {
+            who: a for (who, decides), (a, _) in by.items() if a in ("yes", "no") and not decides
+        }
+        for item, by in latest.items()
     }
+    settled = [item for item, by in latest.items() if _adjudicated(by)]
+    disputed = [item for item, by in held.items() if len(set(by.values())) > 1]
     people = sorted({who for by in held.values() for who in by})
     pairs = []
     for i, a in enumerate(people):
@@ -218,7 +230,8 @@ def agreement(answers: Iterable[Row]) -> dict[str, Any]:
         "fleiss": _told(fleiss_kappa(np.array(table))) if table else None,
         "fleiss_items": len(table),
         "fleiss_annotators": common,
-        "disputed": [item for item, by in held.items() if len(set(by.values())) > 1],
+        "disputed": [item for item in disputed if item not in set(settled)],
+        "settled": settled,
     }
 
 
@@ -226,9 +239,17 @@ def _told(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _latest(answers: Iterable[Row], pool: bool) -> dict[Any, dict[str, tuple[str, str]]]:
-    """The last answer of each annotator about each item, as (answer, source)."""
-    held: dict[Any, dict[str, tuple[str, str]]] = {}
+def _adjudicated(by: Mapping[Voice, tuple[str, str]]) -> tuple[str, str] | None:
+    """The last adjudication about an item."""
+    found = [voice for voice in by.values() if voice[1] == ADJUDICATED]
+    return found[-1] if found else None
+
+
+def _latest(answers: Iterable[Row], pool: bool) -> dict[Any, dict[Voice, tuple[str, str]]]:
+    """The last answer of each annotator about each item, as (answer, source), in the order of the
+    last ones; a person's adjudication stands beside the same person's blind answer.
+    """
+    held: dict[Any, dict[Voice, tuple[str, str]]] = {}
     sources: set[str] = set()
     for row in answers:
         try:
@@ -245,7 +266,10 @@ def _latest(answers: Iterable[Row], pool: bool) -> dict[Any, dict[str, tuple[str
             )
         source = str(row.get("source", "human"))
         sources.add(source)
-        held.setdefault(item, {})[who] = (answer, source)
+        voice = (who, source == ADJUDICATED)
+        by = held.setdefault(item, {})
+        by.pop(voice, None)
+        by[voice] = (answer, source)
     if "simulated" in sources and len(sources) > 1 and not pool:
         raise BadRequest(
             "Human and simulated answers are mixed.", "Choose one source, or pool them on purpose."

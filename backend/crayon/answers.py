@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Engine,
     Float,
     Integer,
@@ -37,7 +38,8 @@ from backend.errors import BadRequest, NotFound
 Kind = Literal["map", "patch"]
 KINDS: Final = get_args(Kind)
 PLURAL: Final = {"map": "maps", "patch": "patches"}
-SOURCES: Final = ("human", "simulated", "published")
+HUMAN, SIMULATED, ADJUDICATED = "human", "simulated", "adjudicated"
+SOURCES: Final = (HUMAN, SIMULATED, "published", ADJUDICATED)
 REASONS: Final = ("", "unclear", "nothing highlighted", "several objects", "not visible", "other")
 UNDONE: Final = "undone"
 NAME: Final = re.compile(r"\w(?:[\w .()-]{0,38}[\w.()])?")
@@ -80,7 +82,8 @@ class Answer:
         model: fingerprint of the model whose explanation was shown.
         kind: ``map`` or ``patch``; ``item_id`` is the item's id or the patch's number.
         annotator: a name of up to 40 letters, digits, spaces and ``. - ( )``.
-        source: human, simulated or published (a verdict taken over from a study).
+        source: human, simulated, published (a verdict taken over from a study) or adjudicated (a
+            human's decision about an item others disagree on; beside that person's blind answer).
         answer: yes, no, maybe or skip; ``undone`` on rows that take an answer back.
         reason: why an item was skipped.
         ms: milliseconds from showing to answering.
@@ -177,11 +180,14 @@ class AnswerStore:
                 numbers = _numbers(connection, answers)
         return numbers
 
-    def undo(self, scope: Scope, annotator: str, client: str, sequence: int) -> Answer | None:
+    def undo(
+        self, scope: Scope, annotator: str, client: str, sequence: int, *, adjudicated: bool = False
+    ) -> Answer | None:
         """Takes back the annotator's newest answer that stands; None if there is none.
 
-        What the annotator had answered about that item before counts again. Sending it again under
-        the same number undoes nothing more and returns the same answer.
+        Adjudications are taken back apart from blind answers. What the annotator had answered about
+        that item before counts again. Sending it again under the same number undoes nothing more
+        and returns the same answer.
 
         Raises:
             BadRequest: a name or number is not allowed.
@@ -195,7 +201,8 @@ class AnswerStore:
                     raise BadRequest(*_taken(client, sequence))
                 query = select(*COLUMNS).where(TABLE.c.id == sent.undoes)
                 return _answer(connection.execute(query).one())
-            last = connection.execute(_standing(scope, annotator).limit(1)).first()
+            query = _standing(scope, annotator).where(_decides(adjudicated))
+            last = connection.execute(query.limit(1)).first()
             if last is None:
                 return None
             found = _answer(last)
@@ -212,20 +219,26 @@ class AnswerStore:
         return found
 
     def current(self, scope: Scope, annotator: str = "") -> list[Answer]:
-        """Answers that stand: of each annotator about each item the newest not taken back.
+        """Answers that stand: of each annotator about each item the newest not taken back, and
+        the newest adjudication beside it.
 
         In the order in which they were given.
         """
         with answering(UNREAD), self.engine.connect() as connection:
             rows = connection.execute(_standing(scope, annotator)).all()
-        newest: dict[tuple[int, str], Answer] = {}
+        newest: dict[tuple[int, str, bool], Answer] = {}
         for row in rows:  # the newest first
-            newest.setdefault((row.item_id, row.annotator), _answer(row))
+            role = row.source == ADJUDICATED
+            newest.setdefault((row.item_id, row.annotator, role), _answer(row))
         return sorted(newest.values(), key=lambda answer: answer.id)
 
-    def recent(self, scope: Scope, annotator: str, count: int = 10) -> list[Answer]:
-        """The annotator's last answers that stand, the newest first."""
-        return self.current(scope, annotator)[: -count - 1 : -1]
+    def recent(
+        self, scope: Scope, annotator: str, count: int = 10, *, adjudicated: bool = False
+    ) -> list[Answer]:
+        """The annotator's last blind answers, or adjudications, that stand, the newest first."""
+        held = self.current(scope, annotator)
+        mine = [a for a in held if (a.source == ADJUDICATED) == adjudicated]
+        return mine[: -count - 1 : -1]
 
     def everything(self, item_set: str = "") -> list[Answer]:
         """All rows, superseded and taken back ones too, in the order of storing."""
@@ -249,6 +262,8 @@ class AnswerStore:
         """Answers to train the model ``target`` with, as rows for ``aggregate``; whether they were
         given about another model's maps and so are transferred.
 
+        Adjudications are people's, so they go with ``source="human"``.
+
         Raises:
             BadRequest: patch answers of another model: what its neurons react to says nothing
                 about these.
@@ -260,7 +275,8 @@ class AnswerStore:
                 "Patch answers of another model cannot be used: they are about its neurons.",
                 "Annotate this model's neurons, or use answers about maps.",
             )
-        held = [a for a in self.current(scope) if source in ("", a.source)]
+        wanted = {HUMAN: (HUMAN, ADJUDICATED), "": SOURCES}.get(source, (source,))
+        held = [a for a in self.current(scope) if a.source in wanted]
         if not held:
             raise NotFound(
                 f"There are no answers about {PLURAL[scope.kind]} of {scope.item_set} yet.",
@@ -281,6 +297,10 @@ def _standing(scope: Scope, annotator: str = "") -> Select[Any]:
     if annotator:
         query = query.where(TABLE.c.annotator == annotator)
     return query.order_by(TABLE.c.id.desc())
+
+
+def _decides(adjudicated: bool) -> ColumnElement[bool]:
+    return TABLE.c.source == ADJUDICATED if adjudicated else TABLE.c.source != ADJUDICATED
 
 
 def _insert(connection: Connection) -> Any:

@@ -13,12 +13,17 @@ from backend.protocols import F32, U8
 PANELS: Final = ("original", "overlay", "red")
 SHOWN_PX: Final = 256
 VEIL: Final = 0.12  # how much of the image shows where the map is 0
+HASH_STEPS: Final = 32
 RED: Final = (230, 30, 30)
 
 
 def map_hash(shown: F32) -> str:
-    """16 hex digits of the sha256 of a map ``(h, w)``."""
-    return hashlib.sha256(np.ascontiguousarray(shown, np.float32).tobytes()).hexdigest()[:16]
+    """16 hex digits of the sha256 of a map ``(h, w)`` in [0, 1], rounded to steps of 1/32.
+
+    Another machine computes the same map to about 1e-6; the rounding keeps its name.
+    """
+    steps = np.round(np.asarray(shown, np.float64) * HASH_STEPS).astype(np.uint8)
+    return hashlib.sha256(steps.tobytes()).hexdigest()[:16]
 
 
 def opacity(shown: F32) -> F32:

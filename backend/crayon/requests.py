@@ -11,12 +11,18 @@ import numpy as np
 
 from backend import catalog
 from backend.cache import ArrayStore, key_of
-from backend.crayon import aggregate, methods, sets
+from backend.crayon import aggregate, methods, sets, shown
 from backend.crayon.answers import AnswerStore, Scope
 from backend.errors import BadRequest, NotFound
 from backend.jobs import JobRequest
 from backend.protocols import JSON, Arrays
 
+GRADCAM: Final = "gradcam"
+SALIENCY: Final = {
+    GRADCAM: "Grad-CAM",
+    "integrated-gradients": "integrated gradients",
+    "score-cam": "Score-CAM",
+}
 ORIGINALS: Final = {"birds": "crayon-birds", "garments": "crayon-garments"}
 
 
@@ -45,10 +51,36 @@ def model_key(item_set: str) -> str:
     return key
 
 
-def maps_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
-    """``crayon.maps``: maps and answers of a model on a whole set. Raises as :func:`model_key`."""
+def checked_saliency(name: str) -> str:
+    """The name itself, if maps can be made by that method.
+
+    Raises:
+        BadRequest: they cannot; says what can.
+    """
+    if name == "attention-rollout":
+        raise BadRequest(
+            "Attention rollout needs a transformer's attention layers; the models here are "
+            "convolutional networks.",
+            f"Choose {', '.join(SALIENCY)}.",
+        )
+    if name not in SALIENCY:
+        raise BadRequest(f"There is no saliency {name[:40]!r}.", f"There is {', '.join(SALIENCY)}.")
+    return name
+
+
+def maps_job(
+    item_set: str, parent: str = "", view: str = "", saliency: str = GRADCAM
+) -> JobRequest:
+    """``crayon.maps``: maps and answers of a model on a whole set. Raises as :func:`model_key`.
+
+    Args:
+        saliency: one of SALIENCY; another method's maps are other maps, with other hashes.
+    """
     title = f"{sets.load(item_set).title}: attention maps"
-    return JobRequest("crayon.maps", named(item_set, parent), title, view)
+    params = named(item_set, parent)
+    if checked_saliency(saliency) != GRADCAM:
+        params["saliency"], title = saliency, f"{title}, {SALIENCY[saliency]}"
+    return JobRequest("crayon.maps", params, title, view)
 
 
 def patches_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
@@ -87,7 +119,9 @@ class RefineRequest:
         source: whose answers: human or simulated; they are never mixed.
         minimum: annotators an item needs.
         budget: how many items' answers are used, drawn by ``seed``; 0 means all.
-        answers_of: fingerprint of the model whose maps were answered; the trained one unless given.
+        answers_of: the model whose maps were answered, by the fingerprint of the original or the
+            key of a corrected model's result; the trained one unless given.
+        saliency: the method of the maps that were answered; they are the training's targets.
     """
 
     item_set: str
@@ -105,6 +139,7 @@ class RefineRequest:
     minimum: int = 2
     budget: int = 0
     answers_of: str = ""
+    saliency: str = GRADCAM
 
     def job(self, answers: AnswerStore, store: ArrayStore, view: str = "") -> JobRequest:
         """The run as a job. The verdicts are stored by what they are, so other answers give
@@ -129,7 +164,7 @@ class RefineRequest:
         """
         unread: list[str] = []
         if self.method not in methods.USES_MAPS:
-            unread += ["per_relevant", "per_irrelevant", "norm", "budget", "answers_of"]
+            unread += ["per_relevant", "per_irrelevant", "norm", "budget", "answers_of", "saliency"]
             if self.method not in methods.USES_MASK:
                 unread += ["source", "minimum"]
         if self.method in methods.LAST_ONLY:
@@ -140,26 +175,70 @@ class RefineRequest:
         return replace(self, **{name: defaults[name] for name in unread})
 
     def guidance(self, answers: AnswerStore, store: ArrayStore) -> tuple[Arrays, dict[str, JSON]]:
-        """Verdicts of the training rows and the mask, as the method needs; and what was used."""
-        if self.source not in ("human", "simulated"):
-            raise BadRequest(f"source={self.source[:40]!r} is not known.", "human or simulated.")
+        """Verdicts of the training rows and the mask, as the method needs; and what was used.
+
+        Raises as :meth:`job`.
+        """
         model = fingerprint(self.item_set, self.parent)
         guide: dict[str, Any] = {}
         told: dict[str, JSON] = {"transferred": False, "model": model}
         held = sets.load(self.item_set)
         if self.method in methods.USES_MAPS:
-            scope = Scope(self.item_set, self.answers_of or model)
-            rows, told["transferred"] = answers.for_model(scope, model, source=self.source)
+            rows, told["transferred"], _ = self.map_answers(answers, store)
             verdict = aggregate.verdicts(rows, np.arange(len(held)), self.minimum)
             guide["verdict"] = verdict[held.rows("training")]
         if self.method in methods.USES_MASK:
             scope = Scope(self.item_set, model, "patch")
-            rows, _ = answers.for_model(scope, model, source=self.source)
+            patch_rows, _ = answers.for_model(scope, model, source=self._whose())
             found = store.get(patches_job(self.item_set, self.parent).key)
             if found is None:
                 raise NotFound("The patches are no longer stored.", "Compute the patches again.")
-            guide["keep"] = aggregate.neurons(rows, found["owners"])
+            guide["keep"] = aggregate.neurons(patch_rows, found["owners"])
         return guide, told
+
+    def map_answers(
+        self, answers: AnswerStore, store: ArrayStore
+    ) -> tuple[list[shown.Row], bool, shown.Checked]:
+        """Answers about maps that this run may use, whether they are transferred, and the counts
+        of those it may not: answers to another method's maps, or to maps that have changed.
+
+        Raises:
+            NotFound: there is none, or the maps they are about are not stored.
+            BadRequest: the source is unknown.
+        """
+        held, model = sets.load(self.item_set), fingerprint(self.item_set, self.parent)
+        scope = Scope(self.item_set, self.answers_of[:16] or model)
+        rows, is_transferred = answers.for_model(scope, model, source=self._whose())
+        found = store.get(self.answered_maps().key)
+        if found is None and any(row["map_hash"] for row in rows):
+            raise NotFound("The maps these answers are about are not stored.", "Compute them.")
+        maps = np.asarray(found["maps"], np.float32) if found else None
+        kept, counts = shown.checked(rows, held, maps)
+        if not kept:
+            raise NotFound(f"No answer is about these maps. {counts.sentence}", "Annotate some.")
+        return kept, is_transferred, counts
+
+    def answered_maps(self) -> JobRequest:
+        """The job of the maps that were answered: they are the targets of the training.
+
+        Raises:
+            NotFound: ``answers_of`` names a corrected model by its fingerprint only.
+        """
+        own, original = (fingerprint(self.item_set, p) for p in (self.parent, ""))
+        where = {"": self.parent, original: "", own: self.parent}
+        if self.answers_of in where:
+            return maps_job(self.item_set, where[self.answers_of], saliency=self.saliency)
+        if len(self.answers_of) != 64:
+            raise NotFound(
+                f"The model {self.answers_of[:16]!r} is not known.",
+                "Name a corrected model by the key of its result.",
+            )
+        return maps_job(self.item_set, self.answers_of, saliency=self.saliency)
+
+    def _whose(self) -> str:
+        if self.source not in ("human", "simulated"):
+            raise BadRequest(f"source={self.source[:40]!r} is not known.", "human or simulated.")
+        return self.source
 
     @classmethod
     def of(cls, values: Mapping[str, JSON]) -> RefineRequest:

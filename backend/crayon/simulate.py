@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.crayon.answers import Answer, Scope
+from backend.crayon.answers import SIMULATED, UNDONE, Answer, AnswerStore, Scope
 from backend.errors import BadRequest
 from backend.protocols import F32, I64
 
@@ -79,6 +82,44 @@ def answers(
                 )
             )
     return made
+
+
+def replaced(store: AnswerStore, made: Sequence[Answer], scope: Scope) -> int:
+    """Makes simulated answers the ones that stand in a scope; returns how many rows were new.
+
+    Older simulated answers are superseded and those that would still stand are taken back, so that
+    two simulations never mix. Nothing is added where the same ones stand already. Human answers
+    stay as they are.
+
+    Raises:
+        BadRequest, StorageFull: as :meth:`AnswerStore.add`.
+    """
+    wanted = {_voice(a): a for a in made}
+    number, client = 0, f"simulated-{uuid.uuid4().hex}"
+    while True:  # what is taken back may uncover an older one
+        held = [a for a in store.current(scope) if a.source == SIMULATED]
+        gone = [a for a in held if _voice(a) not in wanted]
+        undoing = [
+            replace(a, answer=UNDONE, client=client, sequence=number + i, undoes=a.id, id=0)
+            for i, a in enumerate(gone)
+        ]
+        number += len(undoing)
+        store.add(undoing)
+        if not gone:
+            break
+    standing = {_voice(a): _said(a) for a in held}
+    changed = [a for voice, a in wanted.items() if standing.get(voice) != _said(a)]
+    rows = [replace(a, client=client, sequence=number + i) for i, a in enumerate(changed)]
+    store.add(rows)
+    return len(rows)
+
+
+def _voice(answer: Answer) -> tuple[str, int]:
+    return answer.annotator, answer.item_id
+
+
+def _said(answer: Answer) -> tuple[str, str, str]:
+    return answer.answer, answer.item_hash, answer.map_hash
 
 
 def _common(scope: Scope, annotator: str) -> dict[str, Any]:

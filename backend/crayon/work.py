@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 
 from backend.cache import ArrayStore
-from backend.crayon import aggregate, examples, methods, refinement, sets
+from backend.crayon import aggregate, examples, methods, refinement, saliency, sets
 from backend.crayon.gradcam import whole_set
 from backend.crayon.patches import concept_patches
 from backend.crayon.pruning import accuracy_without_each
-from backend.crayon.requests import RefineRequest, maps_job, model_key
+from backend.crayon.requests import GRADCAM, RefineRequest, model_key
 from backend.errors import NotFound
 from backend.protocols import JSON, Arrays
 from models.guided_nets import GuidedNet
+
+SLOW_BATCH: Final = 16  # images at a time where a map needs many passes
 
 
 class Ticket(Protocol):
@@ -33,20 +35,27 @@ class Ticket(Protocol):
 
 
 def maps(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
-    """``crayon.maps``: a model's maps of the true class on a whole set.
+    """``crayon.maps``: a model's maps of the true class on a whole set, by ``saliency``.
 
     Returns:
         maps (n, h, w) float32 max-normalised and probabilities (n, c) float32, in the set's order.
     """
     held, net = asked(params, ticket)
-    rows = np.arange(len(held))
+    rows, method = np.arange(len(held)), str(params.get("saliency", GRADCAM))
     found, probabilities = whole_set(
         net,
         lambda a, b: examples.images(held, rows[a:b]),
         held.labels,
         len(held),
-        progress=ticket,
+        progress=ticket if method == GRADCAM else None,
     )
+    if method != GRADCAM:
+        for start in range(0, len(held), SLOW_BATCH):
+            part = rows[start : start + SLOW_BATCH]
+            target = torch.from_numpy(held.labels[part])
+            made = saliency.maps(net, examples.images(held, part), target, method)
+            found[part] = made.detach().numpy()
+            ticket(min(start + SLOW_BATCH, len(held)), len(held))
     return {"maps": found, "probabilities": probabilities}
 
 
@@ -162,7 +171,7 @@ def training(
     rows = held.rows("training")
     m0 = verdict = None
     if request.method in (*methods.USES_MAPS, "masktune"):
-        job = maps_job(request.item_set, request.parent)
+        job = request.answered_maps()
         stored = ticket.store.get(job.key)
         m0 = np.array((stored or maps(job.params, ticket))["maps"][rows], np.float32)
     if request.method == "masktune":

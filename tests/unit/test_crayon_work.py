@@ -7,110 +7,37 @@ import threading
 from dataclasses import replace
 
 import numpy as np
-import orjson
 import pytest
-import torch
-from flask import Flask
 from werkzeug.serving import make_server
 
-from backend import catalog
 from backend.__main__ import main
-from backend.crayon import aggregate, curve_work, examples, panels, queue, requests, sets, work
+from backend.crayon import aggregate, curve_work, panels, queue, requests, work
 from backend.crayon.answers import Answer, Scope
 from backend.crayon.curve import CurveRequest
 from backend.crayon.requests import RefineRequest, maps_job, patches_job
 from backend.crayon.simulate import answers as simulated
 from backend.crayon.simulate import patch_says_yes, says_yes
 from backend.errors import BadRequest, NotFound
-from backend.settings import Settings
 from benchmarks.crayon_load import measured
-from components import crayon_routes, routes
-from components.runtime import create_services
-from models.cards import InputSpec, ModelCard
-from models.guided_nets import GarmentNet
-from tests.fake_work import WORKS
+from tests.crayon_bench import Ticket, client_of, garments_bench, part_of_garments, told
 
-CARD = ModelCard(
-    key="crayon-garments",
-    title="Garments, original",
-    task="crayon",
-    summary="A test.",
-    architecture="GarmentNet",
-    input=InputSpec(3, 28, 28),
-    classes=("pullover", "coat"),
-    layers=("stage",),
-    licence="a test's",
-    data="none",
-    command="none",
-    metrics={},
-    weights_file="none.safetensors",
-    weights_sha256="ab" * 32,
-    limits="none",
-)
 KEYS = {"set": "garments", "as": "anna"}
-
-
-class Ticket:
-    def __init__(self, store):
-        self.store = store
-        self.lines = []
-
-    def log(self, text):
-        self.lines.append(json.loads(text))
-
-    def __call__(self, done, total):
-        pass
 
 
 @pytest.fixture(scope="module")
 def small():
-    """A part of the garments, so that a test takes seconds."""
-    whole = sets.load("garments")
-    rows = np.concatenate(
-        [whole.rows(s)[:n] for s, n in zip(sets.SPLITS, (60, 24, 24), strict=True)]
-    )
-    return replace(
-        whole,
-        labels=whole.labels[rows],
-        groups=whole.groups[rows],
-        split=whole.split[rows],
-        read=lambda r: whole.read(rows[list(r)].tolist()),
-        cover=lambda r, shape: whole.cover(rows[list(r)].tolist(), shape),
-    )
+    return part_of_garments()
 
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory, small):
-    torch.manual_seed(0)
-    net = GarmentNet(2).eval().requires_grad_(False)
-    state = tmp_path_factory.mktemp("state")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(catalog.models(), CARD.key, CARD)
-        patch.setattr(examples, "original", lambda key: net)
-        patch.setattr(
-            sets, "load", lambda key, load=sets.load: small if key == "garments" else load(key)
-        )
-        patch.setenv("LOUPE_STATE_DIR", str(state))
-        services = create_services(Settings.from_env({"LOUPE_STATE_DIR": str(state)}), WORKS)
-        ticket = Ticket(services.store)
-        for job, run in ((maps_job, work.maps), (patches_job, work.patches)):
-            made = job("garments")
-            services.store.put(made.key, run(made.params, ticket))
+    with garments_bench(tmp_path_factory.mktemp("state"), small) as services:
         yield services
-        services.close()
 
 
 @pytest.fixture
 def client(held):
-    server = Flask("crayon-test")
-    routes.register(server, held)
-    crayon_routes.register(server)
-    return server.test_client()
-
-
-def told(response, status=200):
-    assert response.status_code == status, response.get_data(as_text=True)
-    return orjson.loads(response.get_data())
+    return client_of(held)
 
 
 def post(http, where, status=200, **body):
