@@ -129,8 +129,8 @@ window.loupe = window.loupe || {};
         const add = async (kind) => {
             note.textContent = "Answering…";
             try {
-                const {added} = await ask("/_crayon/simulate", {set: loupe.crayon.value("set"), parent: loupe.crayon.value("model") || "", kind, noise: Number(noise.value), annotators: Number(people.value)});
-                note.textContent = `${added} simulated answers stored.`;
+                const {items, annotators} = await ask("/_crayon/simulate", {set: loupe.crayon.value("set"), parent: loupe.crayon.value("model") || "", kind, noise: Number(noise.value), annotators: Number(people.value)});
+                note.textContent = `${items} items answered by ${annotators} simulated annotators; earlier simulated answers are replaced.`;
                 loupe.crayonDiagnose.answersChanged();
                 send(true);
             } catch (error) {

@@ -153,11 +153,11 @@ window.loupe = window.loupe || {};
 
     function draw(key) {
         const {el} = loupe.dom, table = reported.tables.find((one) => one.key === key);
-        const chips = reported.tables.map((one) => el("button", {type: "button", class: "crayon-chip", "aria-pressed": String(one.key === key), onclick: () => draw(one.key)}, one.title.split(":")[0]));
+        const menu = el("select", {"aria-label": "Table of the paper", onchange: () => draw(menu.value)},
+            ...reported.tables.map((one) => el("option", {value: one.key, selected: one.key === key}, one.title)));
         const head = el("tr", {}, ...table.head.map((name) => el("th", {}, name)));
         const body = table.rows.map((row) => el("tr", {}, ...row.map((cell, i) => el(i ? "td" : "th", i ? {} : {scope: "row"}, cell))));
-        at("crayon-reported-view").replaceChildren(el("p", {class: "crayon-mark"}, `${table.mark[0].toUpperCase()}${table.mark.slice(1)}.`), el("div", {class: "crayon-chips"}, ...chips),
-            el("p", {}, `${table.title}, in ${table.unit}`), el("div", {class: "crayon-scroll"}, el("table", {class: "crayon-table"}, el("thead", {}, head), el("tbody", {}, ...body))),
+        at("crayon-reported-view").replaceChildren(el("p", {class: "crayon-mark"}, `${table.mark[0].toUpperCase()}${table.mark.slice(1)}.`), menu, el("p", {}, `${table.title}, in ${table.unit}`), el("div", {class: "crayon-scroll"}, el("table", {class: "crayon-table"}, el("thead", {}, head), el("tbody", {}, ...body))),
             el("p", {class: "lp-muted"}, table.note));
         say("reported", "ready");
         honest("reported", [reported.source, table.mark]);

@@ -28,6 +28,7 @@ KEPT: Final = "public, max-age=31536000, immutable"
 RUN: Final = re.compile(r"[0-9a-f]{64}\Z")
 NUMBERS: Final = ("wga_after", "mga_after", "energy_after")
 WEIGHTED: Final = ("attention", "pruning+attention")
+KINDS: Final = ("Crayon", "control", "baseline")
 PAGE_ITEMS, MOST_ITEMS = 12, 48
 blueprint = Blueprint("crayon_compared", __name__, url_prefix="/_crayon")
 
@@ -178,8 +179,10 @@ def point(run: runs.Run) -> dict[str, Any]:
 
 
 def rows(groups: Sequence[runs.Group]) -> list[dict[str, Any]]:
-    """One row a group of runs that differ in their seed only; texts beside the numbers."""
-    return [_row(group) for group in groups]
+    """One row a group of runs that differ in their seed only; texts beside the numbers. Crayon
+    comes first, then its controls, then the baselines."""
+    found = [_row(group) for group in groups]
+    return sorted(found, key=lambda row: KINDS.index(row["kind"]))
 
 
 def _row(group: runs.Group) -> dict[str, Any]:
@@ -211,8 +214,8 @@ def _row(group: runs.Group) -> dict[str, Any]:
 
 def _kind(method: str) -> str:
     if method in methods.VARIANTS:
-        return "Crayon"
-    return "control" if method in methods.CONTROLS else "baseline"
+        return KINDS[0]
+    return KINDS[1] if method in methods.CONTROLS else KINDS[2]
 
 
 def weights(group: runs.Group) -> str:

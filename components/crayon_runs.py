@@ -10,13 +10,12 @@ from typing import Any, Final
 import numpy as np
 from flask import Blueprint, Flask, Response
 
-from backend.crayon import aggregate, methods, panels, requests, runs, sets, simulate
-from backend.crayon.answers import Scope
+from backend.crayon import aggregate, methods, runs, sets
 from backend.crayon.requests import RefineRequest
 from backend.errors import BadRequest, NotFound
 from backend.jobs import JobState, JobView
 from components.crayon_state import MOST_SEEDS
-from components.crayon_views import asked, items_of, number, read, reply
+from components.crayon_views import asked, number, reply
 from components.json_body import json_body
 from components.runtime import services
 
@@ -78,43 +77,6 @@ def send_runs() -> Response:
     return reply(
         {"runs": [told(run) for run in found], "tree": [_node(n) for n in runs.tree(found)]}
     )
-
-
-@blueprint.post("/simulate")
-def add_simulated() -> Response:
-    """``{added, source}``: answers of simulated annotators about a model's maps or patches, stored.
-
-    Body: set, parent, kind (map, patch), noise in [0, 0.5], annotators, seed.
-    """
-    body = json_body()
-    item_set, parent = str(body.get("set", ""))[:80], str(body.get("parent", ""))[:64]
-    kind = body.get("kind", "map")
-    if kind not in ("map", "patch"):
-        raise BadRequest(f"kind={str(kind)[:40]!r} is not known.", "map or patch.")
-    held, items = sets.load(item_set), items_of(item_set, parent)
-    if "cover" not in items:
-        raise NotFound("This set has no masks.", "Only sets with masks can be answered so.")
-    scope = Scope(item_set, requests.fingerprint(item_set, parent), kind)
-    ids: Any
-    if kind == "map":
-        maps = read(services().store, requests.maps_job(item_set, parent).key)["maps"]
-        ids = held.rows("training")
-        truth = items["yes"][ids].astype(bool)
-        hashes = tuple(panels.map_hash(np.asarray(maps[row], np.float32)) for row in ids)
-    else:
-        patches = read(services().store, requests.patches_job(item_set, parent).key)["patches"]
-        ids, hashes = np.arange(len(patches)), ()
-        truth = simulate.patch_says_yes(patches, items["cover"])
-    made = simulate.answers(
-        truth,
-        ids,
-        scope,
-        noise=_real(body, "noise", 0.05),
-        annotators=_whole(body, "annotators", 2),
-        seed=_whole(body, "seed", 0),
-        map_hashes=hashes,
-    )
-    return reply({"added": len(services().answers.add(made)), "source": "simulated"})
 
 
 def _wanted(body: dict[str, Any]) -> tuple[RefineRequest, list[RefineRequest]]:
@@ -216,10 +178,3 @@ def _whole(body: dict[str, Any], name: str, default: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
         raise BadRequest(f"{name}={str(value)[:40]!r} is not usable.", "Give a whole number.")
     return value
-
-
-def _real(body: dict[str, Any], name: str, default: float) -> float:
-    value = body.get(name, default)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise BadRequest(f"{name}={str(value)[:40]!r} is not usable.", "Give a number.")
-    return float(value)

@@ -66,8 +66,8 @@ def energy(points: Sequence[Point], *, view: str) -> go.Figure:
             )
         )
     axes = {
-        "xaxis": _share("mean energy on the object"),
-        "yaxis": _share("worst group accuracy"),
+        "xaxis": _share("mean energy on the object", whole=False),
+        "yaxis": _share("worst group accuracy", whole=False),
     }
     return go.Figure(traces, layout=_layout(view, axes))
 
@@ -171,12 +171,9 @@ def learning(test: Mapping[str, Any], validation: Mapping[str, Any], *, view: st
     return go.Figure([band, *lines], layout=_layout(view, axes))
 
 
-def _share(text: str) -> dict[str, Any]:
-    return {
-        "title": {"text": text, "standoff": 6},
-        "range": [-0.02, 1.02],
-        "tickformat": ".0%",
-    }
+def _share(text: str, *, whole: bool = True) -> dict[str, Any]:
+    axis = {"title": {"text": text, "standoff": 6}, "tickformat": ".0%"}
+    return {**axis, "range": [-0.02, 1.02]} if whole else axis
 
 
 def _layout(view: str, axes: Mapping[str, Any]) -> dict[str, Any]:
