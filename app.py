@@ -25,7 +25,6 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
-        crayon_actions,
         crayon_routes,
         index,
         nero_routes,
@@ -58,7 +57,6 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     register_zoom(app.server)
     zoom_actions.register(app.server)
     crayon_routes.register(app.server)
-    crayon_actions.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app
