@@ -60,11 +60,8 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     nero_routes.register(app.server)
     register_zoom(app.server)
     zoom_actions.register(app.server)
-    crayon_routes.register(app.server)
-    crayon_views.register(app.server)
-    crayon_runs.register(app.server)
-    crayon_compared.register(app.server)
-    crayon_actions.register(app.server)
+    for part in (crayon_routes, crayon_actions, crayon_views, crayon_runs, crayon_compared):
+        part.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app
