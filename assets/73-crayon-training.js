@@ -89,6 +89,7 @@ window.loupe = window.loupe || {};
             if (isBaseline && role === "relevant") trace.name = "its own term";
         });
         figure.layout.xaxis.range = figure.layout.xaxis2.range = [0.5, run.epochs + 0.5];
+        [figure.layout.xaxis, figure.layout.xaxis2].forEach((axis) => Object.assign(axis, {tick0: 1, dtick: Math.max(1, Math.ceil(run.epochs / 10))}));
         loupe.crayon.draw("crayon-curves-graph", figure);
         const last = rows[rows.length - 1];
         if (rows.length) say("curves", "ready");

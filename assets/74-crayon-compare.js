@@ -113,11 +113,15 @@ window.loupe = window.loupe || {};
         if (!body || !isCompare() || !now.told || now.told.message) return;
         if (!["attention", "pruning+attention"].includes(body.method)) body.method = "attention";
         const text = JSON.stringify(body);
-        if (text === curveAsked && !isStart && curve) return;
+        if (text === curveAsked && !isStart) return;
         curveAsked = text;
         try {
             const found = await ask("/_crayon/curve", {...body, start: isStart === true});
             if (text !== curveAsked || !isCompare()) return;
+            if (!found.part) {
+                say("budget", "empty", {message: found.message, hint: found.hint, retry: "Annotate maps"});
+                return;
+            }
             if (found.part.job) {
                 say("budget", "job", {jobId: found.part.job, message: "Training with growing numbers of answers"});
                 return;
@@ -133,7 +137,9 @@ window.loupe = window.loupe || {};
             say("budget", "ready");
             honest("budget", [`${found.seeds} seeds`, `${found.source} answers`, found.collapsed ? `${found.collapsed} runs collapsed` : "", ...about()]);
         } catch (error) {
-            if (text === curveAsked && isCompare()) say("budget", "empty", {message: error.message, hint: error.hint, retry: "Annotate maps"});
+            const isMine = text === curveAsked;
+            if (isMine) curveAsked = "";
+            if (isMine && isCompare()) say("budget", "failed", {message: error.message, hint: error.hint});
         }
     }
 
@@ -176,17 +182,27 @@ window.loupe = window.loupe || {};
             else load();
         }
     });
-    document.addEventListener("loupe:job-done", ({detail}) => { if (isHere() && detail.cardId === "crayon-budget") learning(); });
+    document.addEventListener("loupe:job-done", ({detail}) => { 
+        if (!isHere() || detail.cardId !== "crayon-budget") return;
+        curveAsked = "";
+        learning();
+    });
     let shown = "";
     loupe.crayonPage.onShow((values, told) => {
         const text = `${values.step} ${values.set}`;
         const isNew = text !== shown;
         shown = text;
         if (values.step !== "compare") return;
-        if (isNew) { load(); paper(); }
+        if (isNew) paper();
+        if (isNew && now.runs && now.runs.set === values.set) load(); // else once the runs are known
         if (told) learning();
     });
-    loupe.crayonRuns.onChange((_held, view) => { if (!view && isCompare()) load(); });
+    loupe.crayonRuns.onChange((_held, view) => {
+        if (view || !isCompare()) return;
+        load();
+        curveAsked = "";
+        learning();
+    });
     if (loupe.theme) loupe.theme.onChange(() => {
         if (!isCompare() || !held || !held.count) return;
         plots();
