@@ -35,7 +35,7 @@ window.loupe = window.loupe || {};
     function pick() {
         const all = runs().held().runs, running = all.find((run) => run.state === "running");
         if (running && (!chosen || wasHere === false)) chosen = running.key;
-        if (!all.some((run) => run.key === chosen && run.state !== "queued")) chosen = (running || all.find((run) => run.stored) || {}).key || "";
+        if (!all.some((run) => run.key === chosen && run.state !== "queued")) chosen = (running || all.find((run) => run.stored && now.facts.mandatory[run.method]) || all.find((run) => run.stored) || {}).key || "";
         return all.find((run) => run.key === chosen);
     }
 

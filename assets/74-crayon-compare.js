@@ -32,8 +32,14 @@ window.loupe = window.loupe || {};
             ["runs", "change", "energy", "sweep"].forEach((card) => say(card, "empty", {message: "No run of this set has finished yet.", hint, retry: "Open Refine"}));
             return;
         }
-        loupe.crayon.setProps("crayon-runs-grid", {rowData: [original(), ...held.rows]});
-        at("crayon-compare").querySelector(".crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
+        const rowData = [original(), ...held.rows];
+        if (at("crayon-runs-grid")) loupe.crayon.setProps("crayon-runs-grid", {rowData});
+        else { // mounted when it is first needed: its code is large
+            const grid = structuredClone(now.facts.grid);
+            grid.props.rowData = rowData;
+            loupe.crayon.setProps("crayon-grid-place", {children: grid});
+        }
+        at("crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
         claims();
         say("runs", "ready");
         honest("runs", [`${held.count} runs in ${held.rows.length} settings`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
@@ -85,7 +91,7 @@ window.loupe = window.loupe || {};
         } else {
             say("sweep", "empty", {message: held.swept ? "One pair of weights has run." : "No attention run yet.", hint: "Run nine pairs, 0.1, 1 and 10 each way, with the settings of Refine and one seed.", retry: "Run the sweep"});
         }
-        honest("sweep", [`${held.swept} pairs of weights`, simulated(), ...about()]);
+        honest("sweep", [`${held.swept} pair${held.swept === 1 ? "" : "s"} of weights`, simulated(), ...about()]);
     }
 
     async function sweep() {
