@@ -25,11 +25,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
-        crayon_actions,
-        crayon_compared,
-        crayon_routes,
-        crayon_runs,
-        crayon_views,
+        crayon_api,
         index,
         nero_routes,
         notices,
@@ -60,8 +56,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     nero_routes.register(app.server)
     register_zoom(app.server)
     zoom_actions.register(app.server)
-    for part in (crayon_routes, crayon_actions, crayon_views, crayon_runs, crayon_compared):
-        part.register(app.server)
+    crayon_api.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app
