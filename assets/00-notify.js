@@ -57,6 +57,7 @@ window.loupe = window.loupe || {};
     });
   }
 
+  /** With the option `quiet: true` the caller says itself that the server is lost. */
   window.fetch = async function (resource, options) {
     const url = String(resource?.url || resource);
     const own = new URL(url, location.href).origin === location.origin;
@@ -69,7 +70,7 @@ window.loupe = window.loupe || {};
       return answer;
     } catch (error) {
       if (!own || error.name === "AbortError") throw error;
-      noteLoss();
+      if (!options?.quiet) noteLoss();
       // Dash reads 204 as "nothing changed"; everything else sees a status it must handle anyway.
       if (url.includes("_dash-update-component")) return new Response(null, { status: 204 });
       const text = JSON.stringify({ message: "The server cannot be reached.", hint: "" });

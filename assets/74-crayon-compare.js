@@ -32,12 +32,25 @@ window.loupe = window.loupe || {};
             ["runs", "change", "energy", "sweep"].forEach((card) => say(card, "empty", {message: "No run of this set has finished yet.", hint, retry: "Open Refine"}));
             return;
         }
-        loupe.crayon.setProps("crayon-runs-grid", {rowData: [original(), ...held.rows]});
-        at("crayon-compare").querySelector(".crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
+        const rowData = [original(), ...held.rows];
+        if (at("crayon-runs-grid")) loupe.crayon.setProps("crayon-runs-grid", {rowData});
+        else { // mounted when it is first needed: its code is large
+            const grid = structuredClone(now.facts.grid);
+            grid.props.rowData = rowData;
+            loupe.crayon.setProps("crayon-grid-place", {children: grid});
+        }
+        at("crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
         claims();
         say("runs", "ready");
-        honest("runs", [`${held.count} runs in ${held.rows.length} settings`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
         plots();
+        lines();
+    }
+
+    /** What each card says of its making; again once the set's title is known. */
+    function lines() {
+        honest("runs", [`${held.count} runs in ${held.rows.length} settings`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
+        honest("energy", [`${held.count} runs`, "open marks: simulated answers", ...about()]);
+        honest("sweep", [`${held.swept} pair${held.swept === 1 ? "" : "s"} of weights`, simulated(), ...about()]);
     }
 
     /** The original as the first row: measured by the same runs, before they began. */
@@ -78,14 +91,12 @@ window.loupe = window.loupe || {};
         const points = held.energy.data.reduce((sum, trace) => sum + trace.x.length, 0);
         loupe.crayon.draw("crayon-energy-graph", held.energy);
         say("energy", points ? "ready" : "empty", {message: "No run of this set knows the energy on the object.", hint: "It needs masks."});
-        honest("energy", [`${held.count} runs`, "open marks: simulated answers", ...about()]);
         if (held.swept > 1) {
             loupe.crayon.draw("crayon-sweep-graph", held.sweep);
             say("sweep", "ready");
         } else {
             say("sweep", "empty", {message: held.swept ? "One pair of weights has run." : "No attention run yet.", hint: "Run nine pairs, 0.1, 1 and 10 each way, with the settings of Refine and one seed.", retry: "Run the sweep"});
         }
-        honest("sweep", [`${held.swept} pairs of weights`, simulated(), ...about()]);
     }
 
     async function sweep() {
@@ -195,6 +206,7 @@ window.loupe = window.loupe || {};
         if (values.step !== "compare") return;
         if (isNew) paper();
         if (isNew && now.runs && now.runs.set === values.set) load(); // else once the runs are known
+        if (told && held && held.count) lines();
         if (told) learning();
     });
     loupe.crayonRuns.onChange((_held, view) => {

@@ -101,7 +101,7 @@ window.loupe = window.loupe || {};
         const url = batch.type === "undo" ? "/_crayon/undo" : "/_crayon/answers";
         let answer, told = {};
         try {
-            answer = await fetch(url, {method: "POST", headers: {"Content-Type": "application/json"},
+            answer = await fetch(url, {quiet: true, method: "POST", headers: {"Content-Type": "application/json"},
                 body: JSON.stringify(loupe.crayonQueue.body(batch))});
             told = await answer.json();
         } catch (_lost) {
@@ -111,6 +111,13 @@ window.loupe = window.loupe || {};
         const isKept = answer.ok && (batch.type === "undo" || Array.isArray(told.stored));
         return {...told, ok: isKept, status: isDown ? 0 : answer.status,
             stored: batch.type === "undo" ? [batch.rows[0].sequence] : told.stored};
+    }
+
+    /** JSON from a route, without a notice when the server is lost: the line on what is saved says so. */
+    async function ask(url) {
+        const answer = await fetch(url, {quiet: true}), told = await answer.json().catch(() => ({}));
+        if (!answer.ok) throw loupe.crayon.failure(told.message || `The server answered ${answer.status}.`, told.hint, answer.status);
+        return told;
     }
 
     async function pump() {
@@ -181,7 +188,7 @@ window.loupe = window.loupe || {};
     let begun = null;
     if (loupe.crayonQueue.clients(storage).some(({waiting}) => waiting)) begin();
 
-    loupe.crayonSender = {put, status, begin, pump,
+    loupe.crayonSender = {put, ask, status, begin, pump,
         onChange: (listener) => { listeners.add(listener); listener(status()); return () => listeners.delete(listener); },
         onStored: (reader) => { readers.add(reader); return () => readers.delete(reader); },
         waiting: () => (queue ? queue.waiting() : []),

@@ -36,7 +36,7 @@ window.loupe = window.loupe || {};
             ...loupe.crayonSender.waiting().filter(isOurs).map((row) => row.item_id)];
         const isOurs = (row) => row.set === scope.set && row.parent === scope.parent && row.kind === kind && row.as === as
             && (row.role || "") === role && (row.saliency || "") === (saliency || "");
-        const ask = loupe.crayon.ask;
+        const {ask} = loupe.crayonSender;
         const from = source ? source.from : (exclude, n) => ask(`/_crayon/next?${query({order: settings.order, overlap: settings.overlap,
             n, exclude: exclude.join(",")})}`);
         const deck = loupe.crayonDeck.open({from, make, busy, changed: () => { show(); tell(); }});

@@ -72,14 +72,14 @@ window.loupe = window.loupe || {};
         write(part(root, "said"), how === "undone" ? "" : round.said);
     }
 
-    function progress(root, {told}) {
+    function progress(root, {told, source}) {
         if (!told) return;
         const {answered, total, counts, median_s: pace} = told, left = pace === null ? null : pace * Math.max(0, total - answered);
-        const parts = [`${answered} of ${total}`];
+        const parts = [source ? `${answered} of ${total} settled` : `${answered} of ${total}`];
         if (pace !== null) parts.push(`${pace.toFixed(1)} s each`, `${loupe.dom.duration(left)} left`);
         const said = Object.entries(SAID).map(([key, text]) => (counts[key] || key !== "skip" ? `${counts[key] || 0} ${text}` : "")).filter(Boolean);
         const {el} = loupe.dom;
-        const shown = [el("b", {}, parts.shift()), ...parts.map((text) => el("span", {}, text)), el("span", {class: "annotate-counts"}, said.join(" · "))];
+        const shown = [el("b", {}, parts.shift()), ...parts.map((text) => el("span", {}, text)), source ? "" : el("span", {class: "annotate-counts"}, said.join(" · "))];
         part(root, "progress").replaceChildren(...shown);
         part(root, "bar").firstChild.style.width = `${total ? Math.min(100, 100 * answered / total) : 0}%`;
     }
@@ -103,9 +103,9 @@ window.loupe = window.loupe || {};
 
     function banner(root, round, status) {
         const {el} = loupe.dom, place = part(root, "banner"), parts = [];
-        if (round && round.source) parts.push("Settling disputed items: what the annotators said is shown after you answer.");
+        if (round && round.source) parts.push("Settling: what the others said comes after your answer.");
         if (round && round.told && round.told.simulated) {
-            parts.push(`${round.told.simulated.toLocaleString("en")} answers here are simulated. They are counted apart from everyone's.`);
+            parts.push(`${round.told.simulated.toLocaleString("en")} simulated answers are stored too, counted apart.`);
         }
         place.hidden = !parts.length && !status.refused;
         const text = parts.join(" ") + status.refused;

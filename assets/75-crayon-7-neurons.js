@@ -59,7 +59,7 @@ window.loupe = window.loupe || {};
     async function fetchVotes(round) {
         askedAt = performance.now();
         const {set, parent} = round.scope;
-        const told = await loupe.crayon.ask(`/_crayon/votes?${new URLSearchParams({set, parent})}`).catch(() => null);
+        const told = await loupe.crayonSender.ask(`/_crayon/votes?${new URLSearchParams({set, parent})}`).catch(() => null);
         if (told) votes = new Map(Object.entries(told.votes).map(([patch, vote]) => [Number(patch), vote]));
         return told;
     }

@@ -9,7 +9,7 @@ window.loupe = window.loupe || {};
     /** Items for a round: those that are disputed and not settled, as the server lists them. */
     function source(kind) {
         const {set, parent} = loupe.crayon.settings(), opinions = new Map();
-        const ask = (n) => loupe.crayon.ask(`/_crayon/disputed?${new URLSearchParams({set, parent, kind, n})}`);
+        const ask = (n) => loupe.crayonSender.ask(`/_crayon/disputed?${new URLSearchParams({set, parent, kind, n})}`);
         return {
             name: "settle", role: ROLE, opinions,
             async from(exclude, n) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ def test_offline_answers_wait_and_are_sent_once_in_order(
     again.close()
 
 
-def test_two_tabs_never_share_a_number(
+def test_two_tabs_never_share_a_number_and_two_people_are_settled(
     page: Page, app_url: str, services: Services, traffic: Traffic
 ):
     who = newcomer(services, "cleo")
@@ -188,6 +189,28 @@ def test_two_tabs_never_share_a_number(
     assert len({a.client for a in stored}) == 2
     assert len({a.item_id for a in stored}) == 8  # what one tab has asked, the other does not ask
     other.close()
+
+    opposite = {"yes": "no", "no": "yes"}
+    for i, a in enumerate(stored[:2]):
+        other_person = replace(a, annotator="emil", answer=opposite[a.answer], client=f"{who}-emil")
+        services.answers.add([replace(other_person, sequence=i, id=0)])
+    page.locator("#crayon-annotate-map [data-fold=keys] summary").click()
+    page.locator("#crayon-annotate-map [data-fold=keys] tr", has_text="Yes").locator(
+        "button"
+    ).click()
+    page.keyboard.press("j")  # from now on the key for yes
+    page.locator("#crayon-annotate-map [data-fold=agreement] summary").click()
+    page.get_by_role("button", name="Settle them").click()
+    expect(page.locator("#crayon-annotate-map [data-part=progress]")).to_contain_text("settled")
+    assert "emil" not in page.locator("#crayon-annotate-map .annotate-desk").inner_text()
+    item = press(page, "j")
+    expect(page.locator("#crayon-annotate-map [data-part=said]")).to_contain_text(
+        re.compile(rf"#{item} settled as “yes” \(.+: (yes|no), .+: (yes|no)")
+    )
+    saved(page)
+    decided = [a for a in rows(services, who) if a.source == "adjudicated"]
+    assert [(a.item_id, a.answer) for a in decided] == [(item, "yes")]
+    page.evaluate("() => loupe.crayonHands.forget()")
 
 
 def test_a_phone_fits_everything_and_takes_swipes(
@@ -230,6 +253,7 @@ def test_a_phone_fits_everything_and_takes_swipes(
         touch("touchEnd")
     saved(page)
     assert standing(services, who) == given  # the short drag was no answer
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
     touch("touchStart", (x, y))
     peeked = page.locator("#crayon-annotate-map[data-peek=true]")
     expect(peeked).to_have_count(1)
