@@ -7,12 +7,7 @@ from typing import Final
 from flask import Flask
 
 from components import (
-    crayon_actions,
-    crayon_compared,
-    crayon_routes,
-    crayon_runs,
-    crayon_views,
-    crayon_votes,
+    crayon_api,
     nero_routes,
     zoom_actions,
     zoom_routes,
@@ -22,12 +17,7 @@ MODULES: Final = (
     nero_routes,
     zoom_routes,
     zoom_actions,
-    crayon_routes,
-    crayon_views,
-    crayon_runs,
-    crayon_compared,
-    crayon_votes,
-    crayon_actions,
+    crayon_api,
 )
 
 
