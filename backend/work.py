@@ -38,6 +38,7 @@ def table(*rows: Work) -> dict[str, Work]:
 WORK: Final = table(
     Work("crayon.maps", 1, "model", "backend.crayon.work:maps"),
     Work("crayon.patches", 1, "model", "backend.crayon.work:patches"),
+    Work("crayon.items", 1, "analysis", "backend.crayon.diagnosis:items"),
     Work("crayon.curve", 1, "model", "backend.crayon.curve_work:curve"),
     Work("crayon.original", 1, "model", "backend.crayon.originals:original"),
     Work("crayon.refine", 1, "model", "backend.crayon.work:refine"),
