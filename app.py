@@ -25,18 +25,15 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
-        crayon_api,
+        blueprints,
         index,
-        nero_routes,
         notices,
         routes,
         runtime,
         security,
         shell,
         theme,
-        zoom_actions,
     )
-    from components.zoom_routes import register as register_zoom
 
     app = Dash(
         __name__,
@@ -53,10 +50,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     theme.register_templates()
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))
-    nero_routes.register(app.server)
-    register_zoom(app.server)
-    zoom_actions.register(app.server)
-    crayon_api.register(app.server)
+    blueprints.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

@@ -154,7 +154,7 @@ window.loupe = window.loupe || {};
         }
     }
 
-    // ---- the paper's numbers
+    // ---- the shipped experiment and the paper's numbers
 
     async function paper() {
         if (reported || !isCompare()) return;
@@ -170,14 +170,14 @@ window.loupe = window.loupe || {};
 
     function draw(key) {
         const {el} = loupe.dom, table = reported.tables.find((one) => one.key === key);
-        const menu = el("select", {"aria-label": "Table of the paper", onchange: () => draw(menu.value)},
+        const menu = el("select", {"aria-label": "Which numbers", onchange: () => draw(menu.value)},
             ...reported.tables.map((one) => el("option", {value: one.key, selected: one.key === key}, one.title)));
         const head = el("tr", {}, ...table.head.map((name) => el("th", {}, name)));
         const body = table.rows.map((row) => el("tr", {}, ...row.map((cell, i) => el(i ? "td" : "th", i ? {} : {scope: "row"}, cell))));
         at("crayon-reported-view").replaceChildren(el("p", {class: "crayon-mark"}, `${table.mark[0].toUpperCase()}${table.mark.slice(1)}.`), menu, el("p", {}, `${table.title}, in ${table.unit}`), el("div", {class: "crayon-scroll"}, el("table", {class: "crayon-table"}, el("thead", {}, head), el("tbody", {}, ...body))),
             el("p", {class: "lp-muted"}, table.note));
         say("reported", "ready");
-        honest("reported", [reported.source, table.mark]);
+        honest("reported", [table.source, table.mark]);
     }
 
     document.addEventListener("loupe:retry", ({detail}) => {

@@ -91,7 +91,7 @@ window.loupe = window.loupe || {};
         const n = status.waiting, some = `${n} ${n === 1 ? "answer" : "answers"}`;
         let text = "Saved", tone = "ok";
         if (status.unkept) [text, tone] = ["Not kept: this browser's storage is full. Leave the page open.", "bad"];
-        else if (n && status.is_offline) [text, tone] = [`Offline: ${some} queued here`, "warn"];
+        else if (n && status.is_offline) [text, tone] = [`${navigator.onLine ? "No answer from Loupe" : "Offline"}: ${some} queued here`, "warn"];
         else if (n && status.message) [text, tone] = [`${some} queued: ${status.message} ${status.hint}`.trim(), "bad"];
         else if (n) [text, tone] = [n > 1 ? `Saving ${n}…` : "Saving…", "busy"];
         place.dataset.tone = tone;

@@ -50,9 +50,19 @@ window.loupe = window.loupe || {};
         const asked = {...settings, order: allowed, overlap: kind === "patch" ? PATCH_OVERLAP : overlap};
         const make = kind === "patch" ? loupe.crayonNeurons.views : loupe.crayonDeck.mapViews;
         panel.round = loupe.crayonRound.open({kind, settings: asked, make, source: panel.source, changed: () => draw(kind)});
-        if (kind === "patch") loupe.crayonNeurons.load(key).then(() => { if (panel.name === name) panel.round.start(); });
-        else panel.round.start();
+        begin(panel, kind, key);
         loupe.crayonStage.saved(root, loupe.crayonSender.status());
+    }
+
+    async function begin(panel, kind, key) {
+        const {round: held} = panel;
+        try {
+            if (kind === "patch") await loupe.crayonNeurons.load(key);
+            if (panel.round === held) await held.start();
+        } catch (error) {
+            held.trouble = error;
+            draw(kind);
+        }
     }
 
     function draw(kind) {

@@ -188,8 +188,8 @@ def _sweep() -> Component:
 def _reported() -> Component:
     return plot_card(
         REPORTED,
-        "The paper's numbers",
-        "What did the authors report?",
+        "Numbers to compare with",
+        "What came out elsewhere, and in our own experiment?",
         html.Div(id="crayon-reported-view", className="crayon-reported"),
         table=REPORTED,
         method=methods.REPORTED,

@@ -158,9 +158,12 @@ def _seeds(body: dict[str, Any]) -> int:
 
 @blueprint.get("/reported")
 def send_reported() -> Response:
-    """``{source, tables}``: the paper's tables as texts, each with the mark it must carry."""
-    tables = [_table(table) for table in reported.tables().values()]
-    return reply({"source": reported.SOURCE, "tables": tables})
+    """``{tables}``: the shipped experiment and the paper's tables as texts, each with source and
+    the mark it must carry.
+    """
+    own = [_table(table) | {"source": "Loupe"} for table in reported.experiment().values()]
+    theirs = [_table(table) | {"source": reported.SOURCE} for table in reported.tables().values()]
+    return reply({"tables": own + theirs})
 
 
 def _table(table: reported.Table) -> dict[str, Any]:
