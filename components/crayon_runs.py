@@ -33,7 +33,8 @@ def send_plan() -> Response:
     """What the runs that a body describes would use, and what they would cost; nothing starts.
 
     ``{runs: [{method, seed, done}], relevant, irrelevant, neurons, pruned, transferred, seconds,
-    known_from, message, hint}``; a message means that they cannot run.
+    known_from, stale, message, hint}``; a message means that they cannot run. ``stale`` counts the
+    answers that are left out because something else had been shown, with a sentence.
     """
     request, wanted = _wanted(json_body())
     told: dict[str, Any] = {"transferred": False, "message": "", "hint": ""}
@@ -104,6 +105,8 @@ def _used(request: RefineRequest) -> dict[str, Any]:
     guide, told = request.guidance(services().answers, services().store)
     found: dict[str, Any] = {"transferred": told["transferred"]}
     if "verdict" in guide:
+        counts = request.map_answers(services().answers, services().store)[2]
+        found["stale"] = {**asdict(counts), "sentence": counts.sentence}
         verdict = np.asarray(guide["verdict"], np.int64)
         found["answered"] = int((verdict != 0).sum())
         if request.budget:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend import catalog
 from backend.crayon import diagnosis, requests, sets
 from backend.errors import BackendError
 from backend.jobs import JobRequest
@@ -64,7 +63,7 @@ def about(key: str) -> dict[str, Any]:
 
 def model(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What the page says of the chosen model. Raises ``NotFound``."""
-    card = catalog.card(requests.model_key(asked["set"]))
+    card = requests.original_card(asked["set"])
     name = "Corrected model" if asked["model"] else card.title
     known = requests.fingerprint(asked["set"], asked["model"])
     return {"key": asked["model"], "title": name, "fingerprint": known[:8], "limits": card.limits}
