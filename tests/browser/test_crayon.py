@@ -68,5 +68,6 @@ def test_a_diagnosis_leads_to_a_run_and_the_run_to_a_comparison(
     expect(page.locator("#crayon-runs-grid .ag-center-cols-container .ag-row")).to_have_count(2)
     expect(page.locator("#crayon-change-list [data-item]")).to_have_count(12)
     card(page, "reported")
+    page.locator("#crayon-reported select").select_option("main")
     expect(page.locator("#crayon-reported")).to_contain_text("not measured here")
     card(page, "budget", "empty")  # it waits for a press: it would train many models
