@@ -193,7 +193,7 @@ window.loupe = window.loupe || {};
             else load();
         }
     });
-    document.addEventListener("loupe:job-done", ({detail}) => { 
+    document.addEventListener("loupe:job-done", ({detail}) => {
         if (!isHere() || detail.cardId !== "crayon-budget") return;
         curveAsked = "";
         learning();

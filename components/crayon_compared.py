@@ -51,7 +51,7 @@ def send_comparison() -> Response:
     return reply(
         {
             "rows": rows(groups),
-            "missing": [one for group in groups for one in missing(group, found)],
+            "missing": merged([one for group in groups for one in missing(group, found)]),
             "gains": [line for group in groups if (line := gain(group, found))],
             "energy": plain(figures.energy(points, view=item_set)),
             "sweep": plain(figures.sweep(weighted, view=item_set)),
@@ -269,6 +269,15 @@ def missing(group: runs.Group, found: Sequence[runs.Run]) -> list[dict[str, Any]
         }
         for one in runs.missing(group, found)
     ]
+
+
+def merged(rows_: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Missing controls with one row a sentence, however many settings of weights lack it."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows_:
+        held = found.setdefault((row["group"], row["sentence"]), row | {"requests": []})
+        held["requests"] += [one for one in row["requests"] if one not in held["requests"]]
+    return list(found.values())
 
 
 def gain(group: runs.Group, found: Sequence[runs.Run]) -> str:

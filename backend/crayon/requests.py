@@ -288,7 +288,10 @@ class RefineRequest:
             is_wrong = not isinstance(value, kinds[str(one.type)])
             if is_wrong or (isinstance(value, bool) and one.type != "bool"):
                 raise BadRequest(f"{one.name}={str(value)[:40]!r} is not usable.")
-            made[one.name] = value
+            # 1 and 1.0 are one setting: they must not name two results.
+            made[one.name] = (
+                float(value) if isinstance(value, int | float) and one.type == "float" else value
+            )
         if "item_set" not in made:
             raise BadRequest("The request names no set.", "item_set is needed.")
         return cls(**made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ SYMBOLS: Final = {
     "gradmask": "triangle-up",
     "box": "star",
 }
+PAD: Final = 0.45  # decades around the outermost weights, for marks and their texts
 LEGEND: Final = {
     "orientation": "h",
     "x": 0,
@@ -121,9 +123,11 @@ def sweep(points: Sequence[Point], *, view: str) -> go.Figure:
         "irrelevant map: WGA %{text}<extra></extra>",
         showlegend=False,
     )
-    ticks = sorted({least, *weights})
-    names = ["0" if tick == least else f"{tick:g}" for tick in ticks]
-    log = {"type": "log", "tickvals": ticks, "ticktext": names}
+    has_none = len(weights) < 2 * len(points)
+    ticks = sorted({*([least] if has_none or not weights else []), *weights})
+    names = ["0" if tick == least and has_none else f"{tick:g}" for tick in ticks]
+    ends = [math.log10(ticks[0]) - PAD, math.log10(ticks[-1]) + PAD]
+    log = {"type": "log", "tickvals": ticks, "ticktext": names, "range": ends}
     axes = {
         "xaxis": {**log, "title": {"text": "weight of one relevant map", "standoff": 6}},
         "yaxis": {**log, "title": {"text": "weight of one irrelevant map", "standoff": 6}},
