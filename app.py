@@ -25,23 +25,15 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
-        crayon_actions,
-        crayon_compared,
-        crayon_routes,
-        crayon_runs,
-        crayon_views,
-        crayon_votes,
+        blueprints,
         index,
-        nero_routes,
         notices,
         routes,
         runtime,
         security,
         shell,
         theme,
-        zoom_actions,
     )
-    from components.zoom_routes import register as register_zoom
 
     app = Dash(
         __name__,
@@ -58,15 +50,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     theme.register_templates()
     security.protect(app, settings)
     routes.register(app.server, services or runtime.create_services(settings))
-    nero_routes.register(app.server)
-    register_zoom(app.server)
-    zoom_actions.register(app.server)
-    crayon_routes.register(app.server)
-    crayon_views.register(app.server)
-    crayon_runs.register(app.server)
-    crayon_compared.register(app.server)
-    crayon_votes.register(app.server)
-    crayon_actions.register(app.server)
+    blueprints.register(app.server)
     shell.register(app)
     app.layout = partial(shell.layout, settings)
     return app

@@ -93,7 +93,12 @@ window.loupe = window.loupe || {};
     const query = (more) => new URLSearchParams({set: value("set"), parent: value("model") || "", ...more}).toString();
 
     const percent = (share, digits = 1) => (Number.isFinite(share) ? `${(100 * share).toFixed(digits)} %` : "–");
-    const points = (share, digits = 1) => (Number.isFinite(share) ? `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(digits)}` : "–");
+    /** A difference of shares in points, with its sign; "±0" where it rounds to nothing. */
+    function points(share, digits = 1) {
+        if (!Number.isFinite(share)) return "–";
+        const text = Math.abs(100 * share).toFixed(digits);
+        return Number(text) === 0 ? `±${text}` : `${share < 0 ? "−" : "+"}${text}`;
+    }
 
     function reset() {
         Object.assign(now, {told: null, question: "", ready: {map: "", items: "", patch: ""}, runs: null});

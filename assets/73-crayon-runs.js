@@ -103,7 +103,7 @@ window.loupe = window.loupe || {};
     });
     loupe.crayonPage.onShow((values) => {
         load();
-        if (now.runs && ["refine", "compare"].includes(values.step)) tree();
+        if (now.runs && values.step === "refine") tree();
     });
     loupe.crayonPage.onLeave(() => { asked = ""; });
 

@@ -83,6 +83,7 @@ window.loupe = window.loupe || {};
 
     /** Where no answers are: how to get some. */
     function ways(asked) {
+        if (asked.source === "simulated") return [];
         const {el} = loupe.dom, needsPatches = now.facts.mask.includes(asked.method);
         const button = (text, run) => el("button", {type: "button", class: "plot-card-button", onclick: run}, text);
         const made = [button("Annotate maps", () => loupe.crayon.set("step", "maps"))];

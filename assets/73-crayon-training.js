@@ -35,7 +35,7 @@ window.loupe = window.loupe || {};
     function pick() {
         const all = runs().held().runs, running = all.find((run) => run.state === "running");
         if (running && (!chosen || wasHere === false)) chosen = running.key;
-        if (!all.some((run) => run.key === chosen && run.state !== "queued")) chosen = (running || all.find((run) => run.stored) || {}).key || "";
+        if (!all.some((run) => run.key === chosen && run.state !== "queued")) chosen = (running || all.find((run) => run.stored && now.facts.mandatory[run.method]) || all.find((run) => run.stored) || {}).key || "";
         return all.find((run) => run.key === chosen);
     }
 
@@ -76,9 +76,15 @@ window.loupe = window.loupe || {};
         return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
     }
 
+    function about(run, rows) {
+        const last = rows[rows.length - 1];
+        honest("curves", [runs().name(run), `${rows.length} of ${run.epochs} epochs`, last && Number.isFinite(last.wga) ? `validation WGA ${percent(last.wga)}` : "",
+            now.told?.set?.title, run.source === "simulated" ? "simulated answers" : "", "measured here"]);
+    }
+
     function draw(run, rows) {
         const text = JSON.stringify([run.key, rows.length, run.state, document.documentElement.dataset.mantineColorScheme]);
-        if (text === drawn && at("crayon-curves").dataset.state === "ready") return;
+        if (text === drawn && at("crayon-curves").dataset.state === "ready") { about(run, rows); return; }
         drawn = text;
         const figure = structuredClone(now.facts.curves), x = rows.map((row) => row.epoch);
         const isBaseline = now.facts.baselines.includes(run.method), usesMaps = now.facts.maps.includes(run.method);
@@ -89,12 +95,11 @@ window.loupe = window.loupe || {};
             if (isBaseline && role === "relevant") trace.name = "its own term";
         });
         figure.layout.xaxis.range = figure.layout.xaxis2.range = [0.5, run.epochs + 0.5];
+        [figure.layout.xaxis, figure.layout.xaxis2].forEach((axis) => Object.assign(axis, {tick0: 1, dtick: Math.max(1, Math.ceil(run.epochs / 10))}));
         loupe.crayon.draw("crayon-curves-graph", figure);
-        const last = rows[rows.length - 1];
+        about(run, rows);
         if (rows.length) say("curves", "ready");
         else say("curves", "loading", {keep: false, message: run.state === "running" ? "Preparing the training images…" : "This run wrote no epoch."});
-        honest("curves", [runs().name(run), `${rows.length} of ${run.epochs} epochs`, last && Number.isFinite(last.wga) ? `validation WGA ${percent(last.wga)}` : "",
-            now.told?.set?.title, run.source === "simulated" ? "simulated answers" : "", "measured here"]);
     }
 
     document.addEventListener("click", (event) => {
@@ -119,7 +124,7 @@ window.loupe = window.loupe || {};
         }
     });
     loupe.crayonPage.onShow((values) => {
-        const text = `${values.step} ${values.set}`;
+        const text = `${values.step} ${values.set} ${now.told ? now.told.token : ""}`;
         if (values.step === "refine" && text !== state) follow();
         state = text;
     });

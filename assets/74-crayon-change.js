@@ -55,7 +55,7 @@ window.loupe = window.loupe || {};
         const picture = (side, name) => el("img", {src: side.panels.red, alt: `${item.name}, map ${name}`, class: "crayon-map", loading: "lazy", decoding: "async", width: 128, height: 128});
         const said = (side) => el("span", {class: side.right ? "crayon-right" : "crayon-wrong"}, el("i", {"aria-hidden": "true"}, side.right ? "✓" : "✗"), ` ${side.pred}`);
         const row = (name, from, to) => el("span", {class: "crayon-delta"}, el("span", {class: "lp-muted"}, name), `${percent(from ?? NaN, 0)} → ${percent(to ?? NaN, 0)}`,
-            el("b", {"data-sign": Math.sign(to - from) || null}, from === null || to === null ? "" : points(to - from, 0)));
+            el("b", {"data-sign": Math.abs(to - from) >= 0.005 ? Math.sign(to - from) : null}, from === null || to === null ? "" : points(to - from, 0)));
         const isChosen = loupe.selection.current().ids.includes(item.id) && loupe.selection.current().items === `crayon:${loupe.crayon.value("set")}`;
         return el("button", {type: "button", role: "option", class: "crayon-item crayon-pair-item", "data-item": item.id, tabindex: i ? -1 : 0, "aria-selected": String(isChosen), title: item.name},
             el("span", {class: "crayon-two"}, el("span", {}, picture(before, "before"), said(before)), el("span", {}, picture(after, "after"), said(after))),

@@ -32,12 +32,25 @@ window.loupe = window.loupe || {};
             ["runs", "change", "energy", "sweep"].forEach((card) => say(card, "empty", {message: "No run of this set has finished yet.", hint, retry: "Open Refine"}));
             return;
         }
-        loupe.crayon.setProps("crayon-runs-grid", {rowData: [original(), ...held.rows]});
-        at("crayon-compare").querySelector(".crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
+        const rowData = [original(), ...held.rows];
+        if (at("crayon-runs-grid")) loupe.crayon.setProps("crayon-runs-grid", {rowData});
+        else { // mounted when it is first needed: its code is large
+            const grid = structuredClone(now.facts.grid);
+            grid.props.rowData = rowData;
+            loupe.crayon.setProps("crayon-grid-place", {children: grid});
+        }
+        at("crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
         claims();
         say("runs", "ready");
-        honest("runs", [`${held.count} runs in ${held.rows.length} settings`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
         plots();
+        lines();
+    }
+
+    /** What each card says of its making; again once the set's title is known. */
+    function lines() {
+        honest("runs", [`${held.count} runs in ${held.rows.length} settings`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
+        honest("energy", [`${held.count} runs`, "open marks: simulated answers", ...about()]);
+        honest("sweep", [`${held.swept} pair${held.swept === 1 ? "" : "s"} of weights`, simulated(), ...about()]);
     }
 
     /** The original as the first row: measured by the same runs, before they began. */
@@ -78,14 +91,12 @@ window.loupe = window.loupe || {};
         const points = held.energy.data.reduce((sum, trace) => sum + trace.x.length, 0);
         loupe.crayon.draw("crayon-energy-graph", held.energy);
         say("energy", points ? "ready" : "empty", {message: "No run of this set knows the energy on the object.", hint: "It needs masks."});
-        honest("energy", [`${held.count} runs`, "open marks: simulated answers", ...about()]);
         if (held.swept > 1) {
             loupe.crayon.draw("crayon-sweep-graph", held.sweep);
             say("sweep", "ready");
         } else {
             say("sweep", "empty", {message: held.swept ? "One pair of weights has run." : "No attention run yet.", hint: "Run nine pairs, 0.1, 1 and 10 each way, with the settings of Refine and one seed.", retry: "Run the sweep"});
         }
-        honest("sweep", [`${held.swept} pairs of weights`, simulated(), ...about()]);
     }
 
     async function sweep() {
@@ -113,11 +124,15 @@ window.loupe = window.loupe || {};
         if (!body || !isCompare() || !now.told || now.told.message) return;
         if (!["attention", "pruning+attention"].includes(body.method)) body.method = "attention";
         const text = JSON.stringify(body);
-        if (text === curveAsked && !isStart && curve) return;
+        if (text === curveAsked && !isStart) return;
         curveAsked = text;
         try {
             const found = await ask("/_crayon/curve", {...body, start: isStart === true});
             if (text !== curveAsked || !isCompare()) return;
+            if (!found.part) {
+                say("budget", "empty", {message: found.message, hint: found.hint, retry: "Annotate maps"});
+                return;
+            }
             if (found.part.job) {
                 say("budget", "job", {jobId: found.part.job, message: "Training with growing numbers of answers"});
                 return;
@@ -133,11 +148,13 @@ window.loupe = window.loupe || {};
             say("budget", "ready");
             honest("budget", [`${found.seeds} seeds`, `${found.source} answers`, found.collapsed ? `${found.collapsed} runs collapsed` : "", ...about()]);
         } catch (error) {
-            if (text === curveAsked && isCompare()) say("budget", "empty", {message: error.message, hint: error.hint, retry: "Annotate maps"});
+            const isMine = text === curveAsked;
+            if (isMine) curveAsked = "";
+            if (isMine && isCompare()) say("budget", "failed", {message: error.message, hint: error.hint});
         }
     }
 
-    // ---- the paper's numbers
+    // ---- the shipped experiment and the paper's numbers
 
     async function paper() {
         if (reported || !isCompare()) return;
@@ -153,14 +170,14 @@ window.loupe = window.loupe || {};
 
     function draw(key) {
         const {el} = loupe.dom, table = reported.tables.find((one) => one.key === key);
-        const menu = el("select", {"aria-label": "Table of the paper", onchange: () => draw(menu.value)},
+        const menu = el("select", {"aria-label": "Which numbers", onchange: () => draw(menu.value)},
             ...reported.tables.map((one) => el("option", {value: one.key, selected: one.key === key}, one.title)));
         const head = el("tr", {}, ...table.head.map((name) => el("th", {}, name)));
         const body = table.rows.map((row) => el("tr", {}, ...row.map((cell, i) => el(i ? "td" : "th", i ? {} : {scope: "row"}, cell))));
         at("crayon-reported-view").replaceChildren(el("p", {class: "crayon-mark"}, `${table.mark[0].toUpperCase()}${table.mark.slice(1)}.`), menu, el("p", {}, `${table.title}, in ${table.unit}`), el("div", {class: "crayon-scroll"}, el("table", {class: "crayon-table"}, el("thead", {}, head), el("tbody", {}, ...body))),
             el("p", {class: "lp-muted"}, table.note));
         say("reported", "ready");
-        honest("reported", [reported.source, table.mark]);
+        honest("reported", [table.source, table.mark]);
     }
 
     document.addEventListener("loupe:retry", ({detail}) => {
@@ -176,17 +193,28 @@ window.loupe = window.loupe || {};
             else load();
         }
     });
-    document.addEventListener("loupe:job-done", ({detail}) => { if (isHere() && detail.cardId === "crayon-budget") learning(); });
+    document.addEventListener("loupe:job-done", ({detail}) => { 
+        if (!isHere() || detail.cardId !== "crayon-budget") return;
+        curveAsked = "";
+        learning();
+    });
     let shown = "";
     loupe.crayonPage.onShow((values, told) => {
         const text = `${values.step} ${values.set}`;
         const isNew = text !== shown;
         shown = text;
         if (values.step !== "compare") return;
-        if (isNew) { load(); paper(); }
+        if (isNew) paper();
+        if (isNew && now.runs && now.runs.set === values.set) load(); // else once the runs are known
+        if (told && held && held.count) lines();
         if (told) learning();
     });
-    loupe.crayonRuns.onChange((_held, view) => { if (!view && isCompare()) load(); });
+    loupe.crayonRuns.onChange((_held, view) => {
+        if (view || !isCompare()) return;
+        load();
+        curveAsked = "";
+        learning();
+    });
     if (loupe.theme) loupe.theme.onChange(() => {
         if (!isCompare() || !held || !held.count) return;
         plots();

@@ -1,4 +1,6 @@
-"""``python -m backend crayon export|import|maps|refine``: answers and corrections by command."""
+"""``python -m backend crayon export|import|maps|refine|add|original``: answers, corrections and own
+sets by command.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ import numpy as np
 
 from backend import migrations
 from backend.cache import ArrayStore
-from backend.crayon import aggregate, exchange, sets
+from backend.crayon import aggregate, exchange, library, sets
 from backend.crayon.answers import Answer, AnswerStore
-from backend.crayon.requests import RefineRequest, maps_job
+from backend.crayon.requests import RefineRequest, maps_job, original_job, own_model_key
 from backend.database import open_engine
 from backend.errors import BadRequest, StorageFull
 from backend.files import refused
@@ -51,6 +53,50 @@ def add(commands: Any) -> None:
     one.add_argument("--per-relevant", type=float, help="alpha / |R|")
     one.add_argument("--per-irrelevant", type=float, help="beta / |I|")
     one.set_defaults(run=refine)
+    _add_own(actions)
+
+
+def _add_own(actions: Any) -> None:
+    one = actions.add_parser("add", help="remember a set of your own below LOUPE_IMAGE_ROOTS")
+    one.add_argument("path", help="a folder; for the layout csv the table")
+    one.add_argument("--layout", required=True, help=f"one of {', '.join(library.LAYOUTS)}")
+    one.add_argument("--name", required=True)
+    one.add_argument("--masks", default="", help="a folder with a PNG for every image")
+    one.add_argument("--question", default="", help="asked about maps")
+    one.set_defaults(run=add_set)
+    one = actions.add_parser("original", help="train or name the model of a set of your own")
+    one.add_argument("--set", required=True)
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--epochs", type=int, default=15)
+    one.add_argument("--factory", default="", help="your model: module:function of a plugin")
+    one.add_argument("--weights", type=Path, help="your model: its safetensors file")
+    one.set_defaults(run=original)
+
+
+def add_set(asked: argparse.Namespace) -> None:
+    """Remembers a set and writes its key. Raises as :func:`library.add`."""
+    held = library.add(asked.path, asked.layout, asked.name, asked.masks, asked.question)
+    counts = ", ".join(f"{len(held.rows(split))} {split}" for split in sets.SPLITS)
+    sys.stderr.write(f"{held.key}: {counts} items\n")
+
+
+def original(asked: argparse.Namespace) -> None:
+    """Trains the original model of an own set, or takes one of the user's.
+
+    Raises:
+        BadRequest: only one of --factory and --weights is given; as :func:`originals.adopt`.
+    """
+    from backend.crayon import originals
+
+    if bool(asked.factory) != bool(asked.weights):
+        raise BadRequest("--factory and --weights belong together.", "Give both, or neither.")
+    if asked.factory:
+        card = originals.adopt(asked.set, asked.factory, asked.weights)
+    else:
+        job = original_job(asked.set, asked.seed, asked.epochs)
+        originals.original(job.params, _Ticket(_store()))
+        card = library.card(own_model_key(asked.set))
+    sys.stderr.write(f"{card.key}: {card.summary}\n")
 
 
 def export(asked: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     OperationalError,
+    ProgrammingError,
     SQLAlchemyError,
 )
 from sqlalchemy.orm import DeclarativeBase
@@ -25,6 +26,8 @@ from backend.errors import BadRequest, StorageFull
 from backend.files import private_folder
 
 BUSY_MS: Final = 5000  # a writer waits so long for another one
+TAKEN: Final = (OperationalError, ProgrammingError, IntegrityError)
+"""What databases say when another server has just made the same table."""
 HINT: Final = (
     "Free some space in the state folder, or set LOUPE_STATE_DIR or LOUPE_DATABASE_URL to a place "
     "that works."
@@ -48,15 +51,18 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         is_sqlite = parsed.get_backend_name() == "sqlite"
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
     except (ArgumentError, ValueError) as error:
         raise BadRequest(
             "LOUPE_DATABASE_URL is not a SQLAlchemy URL.", "Example: sqlite:////data/loupe.db"
         ) from error
     except ImportError as error:
+        package = {"psycopg": "'psycopg[binary]'"}.get(str(error.name), error.name)
         raise BadRequest(
             f"LOUPE_DATABASE_URL needs the Python package {error.name}, which is not installed.",
-            f"Run `.venv/bin/pip install {error.name}`, or leave LOUPE_DATABASE_URL empty.",
+            f"Run `.venv/bin/pip install {package}`, or leave LOUPE_DATABASE_URL empty.",
         ) from error
     if is_sqlite and parsed.database and parsed.database != ":memory:":
         private_folder(Path(parsed.database).parent)
@@ -74,7 +80,7 @@ def make_tables(engine: Engine) -> None:
     with answering("The database cannot be opened"):
         try:
             Base.metadata.create_all(engine)
-        except OperationalError:  # a second server started at the same moment made them
+        except TAKEN:  # a second server started at the same moment made them
             Base.metadata.create_all(engine)
 
 

@@ -16,13 +16,18 @@ from backend.errors import BadRequest
 VARIABLE: Final = "LOUPE_PLUGINS"
 
 
+def named(env: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The modules named in ``LOUPE_PLUGINS``."""
+    return tuple(name.strip() for name in env.get(VARIABLE, "").split(",") if name.strip())
+
+
 def load(env: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Imports the modules named in ``LOUPE_PLUGINS``, separated by commas, and says which.
 
     Raises:
         BadRequest: one of them cannot be imported.
     """
-    names = tuple(name.strip() for name in env.get(VARIABLE, "").split(",") if name.strip())
+    names = named(env)
     for name in names:
         try:
             importlib.import_module(name)

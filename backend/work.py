@@ -40,6 +40,7 @@ WORK: Final = table(
     Work("crayon.patches", 1, "model", "backend.crayon.work:patches"),
     Work("crayon.items", 1, "analysis", "backend.crayon.diagnosis:items"),
     Work("crayon.curve", 1, "model", "backend.crayon.curve_work:curve"),
+    Work("crayon.original", 1, "model", "backend.crayon.originals:original"),
     Work("crayon.refine", 1, "model", "backend.crayon.work:refine"),
     Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
     Work("nero.item", 1, "model", "backend.nero.work:item"),

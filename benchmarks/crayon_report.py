@@ -1,4 +1,5 @@
-"""``python -m benchmarks.crayon_report``: does guidance help? Writes ``docs/results/crayon.md``.
+"""``python -m benchmarks.crayon_report``: does guidance help? Writes ``docs/results/crayon.md``,
+and its tables for the page.
 
 Fixed before any run, and changed by none of them:
 
@@ -15,6 +16,7 @@ Fixed before any run, and changed by none of them:
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,9 +39,12 @@ from backend.crayon.refinement import (
     per_sample,
     refine,
 )
+from backend.crayon.reported import EXPERIMENT
 from backend.crayon.simulate import answers, patch_says_yes, says_yes
 
 RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "crayon.md"
+COLUMNS: Final = ("wga", "mga", "energy")
+Table = dict[str, Any]
 SEEDS: Final = (1, 2, 3)
 TUNING_SEED: Final = 0
 EPOCHS: Final = 10
@@ -132,44 +137,100 @@ def _numbers(told: dict[str, Any]) -> dict[str, float]:
     return found | {"energy": float(np.nanmean(told["energy"]))}
 
 
-def _spread(runs: Sequence[dict[str, float]], name: str) -> str:
+Runs = list[dict[str, float]]
+
+
+def _cell(runs: Runs, name: str) -> tuple[float, ...]:
+    """Mean and, of several runs, standard deviation (n - 1), in per cent with one decimal."""
     values = [100 * run[name] for run in runs]
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+    if len(values) == 1:
+        return (round(values[0], 1),)
+    return (round(float(np.mean(values)), 1), round(float(np.std(values, ddof=1)), 1))
 
 
-def section(bench: Bench, methods: Sequence[str]) -> str:
-    """One set's tables as Markdown."""
-    original = _numbers(evaluate(bench.net, bench.test))
-    verdict = bench.guide.verdict
-    assert verdict is not None
-    assert bench.guide.keep is not None
-    counts = [int((verdict == v).sum()) for v in (1, -1, 0)]
-    pruned = int((~bench.guide.keep).sum())
+def _told(cell: tuple[float, ...]) -> str:
+    return " ± ".join(f"{value:.1f}" for value in cell)
+
+
+def section(bench: Bench, methods: Sequence[str]) -> tuple[str, list[Table]]:
+    """One set's part of the report, and its two tables for the page."""
+    found: dict[str, Runs] = {"original": [_numbers(evaluate(bench.net, bench.test))]}
+    settings = {"original": ""}
+    for method in methods:
+        plan = bench.tune(method)
+        found[method] = [bench.final(replace(plan, seed=seed)) for seed in SEEDS]
+        settings[method] = (
+            f"lr {plan.lr:g}, α {plan.alpha:.4g}, β {plan.beta:.4g}, strength {plan.strength:g}"
+        )
     lines = [
         f"## {bench.held.title}",
         "",
-        f"Answers of **simulated** annotators: {counts[0]} relevant, {counts[1]} irrelevant, "
-        f"{counts[2]} unused; {pruned} of {len(bench.guide.keep)} neurons pruned.",
+        _answered(bench),
         "",
         "| method | runs | WGA % | MGA % | map energy on the object % | collapsed | settings |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        f"| original | 1 | {100 * original['wga']:.1f} | {100 * original['mga']:.1f} | "
-        f"{100 * original['energy']:.1f} | {int(original['collapsed'])} | |",
     ]
-    found: dict[str, list[dict[str, float]]] = {}
-    for method in methods:
-        plan = bench.tune(method)
-        found[method] = runs = [bench.final(replace(plan, seed=seed)) for seed in SEEDS]
-        cells = " | ".join(_spread(runs, name) for name in ("wga", "mga", "energy"))
+    for method, runs in found.items():
+        cells = " | ".join(_told(_cell(runs, name)) for name in COLUMNS)
         dead = sum(int(run["collapsed"]) for run in runs)
-        told = f"lr {plan.lr:g}, α {plan.alpha:.4g}, β {plan.beta:.4g}, strength {plan.strength:g}"
-        lines.append(f"| {method} | {len(runs)} | {cells} | {dead} | {told} |")
-    return "\n".join([*lines, "", verdicts(original, found), "", curve(bench)])
+        lines.append(f"| {method} | {len(runs)} | {cells} | {dead} | {settings[method]} |")
+    points = curve(bench)
+    lines += ["", verdicts(found), "", "| items with a verdict | WGA % | MGA % |"]
+    lines += ["| --- | --- | --- |"]
+    lines += [
+        f"| {count} | {_told(_cell(runs, 'wga'))} | {_told(_cell(runs, 'mga'))} |"
+        for count, runs in points.items()
+    ]
+    return "\n".join(lines), [_main(bench, found), _curve(bench, points)]
 
 
-def verdicts(original: dict[str, float], found: dict[str, list[dict[str, float]]]) -> str:
+def _answered(bench: Bench) -> str:
+    verdict, keep = bench.guide.verdict, bench.guide.keep
+    assert verdict is not None
+    assert keep is not None
+    counts = [int((verdict == v).sum()) for v in (1, -1, 0)]
+    return (
+        f"Answers of **simulated** annotators: {counts[0]} relevant, {counts[1]} irrelevant, "
+        f"{counts[2]} unused; {int((~keep).sum())} of {len(keep)} neurons pruned."
+    )
+
+
+def _main(bench: Bench, found: dict[str, Runs]) -> Table:
+    rows = [
+        {"name": name, "values": [_cell(runs, column) for column in COLUMNS]}
+        for name, runs in found.items()
+    ]
+    return {
+        "key": f"{bench.key}_measured",
+        "title": f"{bench.held.title}: mean ± standard deviation over {len(SEEDS)} seeds",
+        "unit": "%",
+        "columns": COLUMNS,
+        "note": _answered(bench).replace("**", ""),
+        "rows": rows,
+    }
+
+
+def _curve(bench: Bench, points: dict[int, Runs]) -> Table:
+    columns = COLUMNS[:2]
+    rows = [
+        {"x": count, "values": [_cell(runs, column) for column in columns]}
+        for count, runs in points.items()
+    ]
+    return {
+        "key": f"{bench.key}_measured_curve",
+        "title": f"{bench.held.title}: accuracy against answers, {len(SEEDS)} seeds",
+        "unit": "%",
+        "x": "items with a verdict",
+        "columns": columns,
+        "note": "Nested draws; 0 is training without answers.",
+        "rows": rows,
+    }
+
+
+def verdicts(found: dict[str, Runs]) -> str:
     """The statements fixed beforehand, and whether they hold."""
     mean = {name: float(np.mean([run["wga"] for run in runs])) for name, runs in found.items()}
+    original = found["original"][0]
     gap = original["mga"] - original["wga"]
     gap = -gap if original["collapsed"] else gap  # one class for all is no confounder
     rows = [("the original is confounded: worst group ≥ 15 points below the mean", gap, 0.15)]
@@ -185,23 +246,38 @@ def verdicts(original: dict[str, float], found: dict[str, list[dict[str, float]]
     return "\n".join(lines)
 
 
-def curve(bench: Bench) -> str:
-    """Worst-group accuracy against the number of items with a verdict, nested draws."""
+def curve(bench: Bench) -> dict[int, Runs]:
+    """Runs of every seed by the number of items with a verdict, nested draws."""
     verdict = bench.guide.verdict
     assert verdict is not None
     tuned = bench.tune("attention")
     strength = tuned.alpha / max(1, int((verdict == 1).sum()))
-    lines = ["| items with a verdict | WGA % | MGA % |", "| --- | --- | --- |"]
+    points: dict[int, Runs] = {}
     for count in (*BUDGETS, int((verdict != 0).sum())):
-        runs = []
+        points[count] = []
         for seed in SEEDS:
             some = budget(verdict, count, seed)
             plan = per_sample(replace(tuned, seed=seed), strength, strength, some)
             if not some.any():
                 plan = replace(plan, method="erm")
-            runs.append(bench.final(plan, replace(bench.guide, verdict=some)))
-        lines.append(f"| {count} | {_spread(runs, 'wga')} | {_spread(runs, 'mga')} |")
-    return "\n".join(lines)
+            points[count].append(bench.final(plan, replace(bench.guide, verdict=some)))
+    return points
+
+
+def as_toml(tables: Sequence[Table]) -> str:
+    """The tables as the page reads them; JSON's strings, numbers and lists are TOML's too."""
+    lines = ["# Written by python -m benchmarks.crayon_report, with simulated annotators."]
+    for table in tables:
+        lines += ["", "[[table]]"]
+        for name, value in table.items():
+            if name != "rows":
+                lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+        rows = [
+            ", ".join(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in row.items())
+            for row in table["rows"]
+        ]
+        lines += ["rows = [", *(f"  {{ {row} }}," for row in rows), "]"]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -213,9 +289,10 @@ def main() -> None:
     torch.set_num_threads(1)
     head = "# Crayon: does guidance help?\n\nWritten by `python -m benchmarks.crayon_report`."
     rules = (__doc__ or "").partition("none of them:")[2].strip()
-    parts = [section(Bench(key), asked.methods) for key in asked.sets]
+    parts, tables = zip(*(section(Bench(key), asked.methods) for key in asked.sets), strict=True)
     tail = f"Mean ± standard deviation (n − 1) over the seeds {SEEDS}."
     RECORD.write_text("\n\n".join([head, f"Fixed before:\n\n{rules}", *parts, tail]) + "\n")
+    EXPERIMENT.write_text(as_toml([one for some in tables for one in some]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""HTTP routes of the Crayon page beside answering: simulated annotators and adjudication."""
+"""HTTP routes of the Crayon page beside answering: simulated annotators, adjudication, own sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from flask import Blueprint, Flask, Response
 from numpy.typing import NDArray
 
-from backend.crayon import aggregate, panels, queue, sets, simulate
+from backend.crayon import aggregate, library, panels, queue, requests, sets, simulate
 from backend.crayon.answers import ADJUDICATED, HUMAN, Answer, Scope
 from backend.errors import BadRequest
 from components import crayon_asked as asked
@@ -76,6 +76,36 @@ def _truth(
     masks = held.cover(items.tolist(), (height, width))
     where = np.column_stack([place, patches[:, 1:]])
     return simulate.patch_says_yes(where, masks), np.arange(len(patches)), (), ()
+
+
+@blueprint.get("/folders")
+def list_folders() -> Response:
+    """``{folders: [{path, layout}], layouts}``: what lies below the allowed folders."""
+    told = {"folders": library.candidates(), "layouts": list(library.LAYOUTS)}
+    return asked.reply(told)
+
+
+@blueprint.post("/sets")
+def add_set() -> Response:
+    """Remembers a set of the user's: ``{path, layout, name, masks?, question?}``; its key."""
+    body = json_body()
+    names = ("path", "layout", "name", "masks", "question")
+    for name in names:
+        if not isinstance(body.get(name, ""), str):
+            raise BadRequest(f"{name}={str(body[name])[:40]!r} is not a text.")
+    given = {name: body.get(name, "") for name in names}
+    held = library.add(**given)
+    counts = {split: len(held.rows(split)) for split in sets.SPLITS}
+    return asked.reply({"key": held.key, "title": held.title, "counts": counts})
+
+
+@blueprint.post("/original")
+def train_original() -> Response:
+    """Trains the original model of an own set: ``{set, seed?, epochs?}`` to ``{job, key}``."""
+    body = json_body()
+    seed, epochs = _whole(body, "seed", 0), _whole(body, "epochs", 15)
+    made = requests.original_job(asked.guided_set(body).key, seed, epochs)
+    return asked.reply({"job": services().jobs.submit(made), "key": made.key})
 
 
 @blueprint.get("/disputed")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
+from plotly.utils import PlotlyJSONEncoder
 
 from components import crayon_methods as methods
 from components.crayon_diagnose import graph, switch
@@ -30,7 +32,7 @@ def panel(values: Values) -> Component:
 
 def _runs() -> Component:
     said = html.Div(id="crayon-claims", className="crayon-claims", role="status")
-    body = [html.Div(_grid(), className="crayon-grid-place"), said]
+    body = [html.Div(id="crayon-grid-place", className="crayon-grid-place"), said]
     return plot_card(
         RUNS,
         "Runs",
@@ -38,11 +40,17 @@ def _runs() -> Component:
         html.Div(body, className="crayon-runs-body"),
         table=RUNS,
         method=methods.RUNS,
-        min_height_px=330,
+        min_height_px=236,
         grows=True,
         state="loading",
         is_picture=False,
     )
+
+
+def facts() -> dict[str, Any]:
+    """The empty grid, which a script mounts when the step is opened for the first time: its code
+    is large, and the other steps do without."""
+    return {"grid": json.loads(json.dumps(_grid(), cls=PlotlyJSONEncoder))}
 
 
 def _grid() -> Component:
@@ -180,8 +188,8 @@ def _sweep() -> Component:
 def _reported() -> Component:
     return plot_card(
         REPORTED,
-        "The paper's numbers",
-        "What did the authors report?",
+        "Numbers to compare with",
+        "What came out elsewhere, and in our own experiment?",
         html.Div(id="crayon-reported-view", className="crayon-reported"),
         table=REPORTED,
         method=methods.REPORTED,

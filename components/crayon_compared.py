@@ -121,28 +121,34 @@ def send_curve() -> Response:
     """``{part, figure, sentence}``: accuracy against answers under the settings of a run.
 
     Body: the settings of a run, with ``start`` true to compute what is missing. ``part`` names the
-    result and its job; without a result there is no figure.
+    result and its job; without a result there is no figure. Where there are no answers yet, the
+    reply is ``{part: null, message, hint}``: that is a state of the page, not a failure.
     """
     body = json_body()
+    try:
+        return reply(_curve(body))
+    except NotFound as error:
+        return reply({"part": None, "message": error.message, "hint": error.hint})
+
+
+def _curve(body: dict[str, Any]) -> dict[str, Any]:
     wanted = {name: value for name, value in body.items() if value is not None}
     wanted["seeds"] = max(curve.FEWEST_SEEDS, min(curve.MOST_SEEDS, _seeds(body)))
     job = CurveRequest.of(wanted).job(services().answers, services().store)
     if not services().store.has(job.key):
         missing_part = {"result": job.key, "job": None}
-        return reply({"part": obtain(job) if body.get("start") is True else missing_part})
+        return {"part": obtain(job) if body.get("start") is True else missing_part}
     found = read(services().store, job.key)
     test, validation = curve.bands(found, "wga"), curve.bands(found, "wga_validation")
     estimate = curve.estimate(found["budgets"], found["wga_validation"])
-    return reply(
-        {
-            "part": {"result": job.key, "job": None},
-            "figure": plain(figures.learning(test, validation, view=job.key)),
-            "sentence": f"On validation: {estimate.sentence}",
-            "seeds": test["count"],
-            "collapsed": int(np.asarray(found["collapsed"]).sum()),
-            "source": str(job.params.get("source", "")),
-        }
-    )
+    return {
+        "part": {"result": job.key, "job": None},
+        "figure": plain(figures.learning(test, validation, view=job.key)),
+        "sentence": f"On validation: {estimate.sentence}",
+        "seeds": test["count"],
+        "collapsed": int(np.asarray(found["collapsed"]).sum()),
+        "source": str(job.params.get("source", "")),
+    }
 
 
 def _seeds(body: dict[str, Any]) -> int:
@@ -152,9 +158,12 @@ def _seeds(body: dict[str, Any]) -> int:
 
 @blueprint.get("/reported")
 def send_reported() -> Response:
-    """``{source, tables}``: the paper's tables as texts, each with the mark it must carry."""
-    tables = [_table(table) for table in reported.tables().values()]
-    return reply({"source": reported.SOURCE, "tables": tables})
+    """``{tables}``: the shipped experiment and the paper's tables as texts, each with source and
+    the mark it must carry.
+    """
+    own = [_table(table) | {"source": "Loupe"} for table in reported.experiment().values()]
+    theirs = [_table(table) | {"source": reported.SOURCE} for table in reported.tables().values()]
+    return reply({"tables": own + theirs})
 
 
 def _table(table: reported.Table) -> dict[str, Any]:

@@ -117,4 +117,4 @@ def unseen(values: Values) -> list[Component]:
 
 def facts() -> dict[str, Any]:
     """What the scripts know from the start."""
-    return {"asked": ["set", "model", "step"], **crayon_refine.facts()}
+    return {"asked": ["set", "model", "step"], **crayon_refine.facts(), **crayon_compare.facts()}

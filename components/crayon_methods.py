@@ -122,10 +122,12 @@ SWEEP: Final = MethodCard(
     source_url=URL,
 )
 REPORTED: Final = MethodCard(
-    shows="The tables of the paper, cell by cell.",
-    cannot_show="Anything about this machine, these sets or these models: other data, a ResNet50, "
-    "thousands of annotators.",
-    how_to_read="Reported by the authors, not measured here. Never compare these cells with ours.",
+    shows="The experiment run for this version with simulated annotators, and the tables of the "
+    "paper, cell by cell.",
+    cannot_show="Anything about your answers. The paper's cells come from other data, a ResNet50 "
+    "and thousands of annotators.",
+    how_to_read="Each table says whether it was measured here or reported by the authors. Never "
+    "compare the authors' cells with ours.",
     source=SOURCE,
     source_url=URL,
 )

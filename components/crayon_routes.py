@@ -18,6 +18,7 @@ from backend.crayon import aggregate, exchange, panels, queue, requests, sets
 from backend.crayon.answers import ADJUDICATED, HUMAN, LARGEST, Answer, Scope
 from backend.errors import BadRequest, NotFound
 from backend.media import encoded
+from components import crayon_actions
 from components import crayon_asked as asked
 from components.json_body import json_body
 from components.runtime import services
@@ -28,21 +29,30 @@ blueprint = Blueprint("crayon", __name__, url_prefix="/_crayon")
 
 
 def register(server: Flask) -> None:
-    """Adds the routes."""
+    """Adds the routes, those of the actions too."""
     server.register_blueprint(blueprint)
+    crayon_actions.register(server)
 
 
 @blueprint.get("/sets")
 def list_sets() -> Response:
-    """``{sets: [{key, title, classes, groups, question, …}]}``."""
-    found = []
-    for key in sets.bundled():
-        held = sets.load(key)
+    """``{sets: [{key, title, classes, groups, question, has_masks, …}], unusable: [{key, title,
+    message, hint}]}``; the user's own after the bundled ones.
+    """
+    found, unusable = [], []
+    for key, title in sets.known().items():
+        try:
+            held = sets.load(key)
+        except (BadRequest, NotFound) as error:  # its folder is gone or has changed
+            reason = {"message": error.message, "hint": error.hint}
+            unusable.append({"key": key, "title": title, **reason})
+            continue
         names = ("key", "title", "classes", "question", "patch_question", "panels", "source")
         told = {name: getattr(held, name) for name in names}
         counts = {split: len(held.rows(split)) for split in sets.SPLITS}
+        told["has_masks"] = held.cover is not None
         found.append(told | {"groups": held.group_names, "counts": counts})
-    return asked.reply({"sets": found})
+    return asked.reply({"sets": found, "unusable": unusable})
 
 
 @blueprint.get("/next")

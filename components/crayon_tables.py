@@ -154,7 +154,7 @@ def reported_numbers(_asked: Asked) -> pd.DataFrame:
                 "unit": table.unit,
                 "mark": table.mark,
             }
-            for table in reported.tables().values()
+            for table in (*reported.experiment().values(), *reported.tables().values())
             for row in table.rows
             for title, value in zip(table.column_titles, row.values, strict=True)
             if value is not None

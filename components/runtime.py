@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from backend import migrations, own_sets
 from backend.cache import ArrayStore
+from backend.crayon import library
 from backend.crayon.answers import AnswerStore
 from backend.database import make_tables, open_engine
 from backend.files import claim, sweep
@@ -80,6 +81,7 @@ def _made(
     migrations.upgrade(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
     own_sets.use(store)
+    library.use(settings)
     return Services(
         settings=settings,
         jobs=LocalJobs(settings, History(engine), store, works, is_alone=held is not None),

@@ -16,7 +16,7 @@ from backend import catalog
 from backend.crayon import examples, sets, work
 from backend.crayon.requests import maps_job, patches_job
 from backend.settings import Settings
-from components import crayon_actions, crayon_routes, routes
+from components import crayon_routes, routes
 from components.runtime import create_services
 from models.cards import InputSpec, ModelCard
 from models.guided_nets import GarmentNet
@@ -95,7 +95,6 @@ def client_of(services):
     server = Flask("crayon-test")
     routes.register(server, services)
     crayon_routes.register(server)
-    crayon_actions.register(server)
     return server.test_client()
 
 

@@ -170,6 +170,8 @@ class AnswerStore:
         rows = [_values(answer.checked()) for answer in answers]
         if not rows:
             return []
+        if self.engine.dialect.name == "postgresql" and any("\0" in row["reason"] for row in rows):
+            raise BadRequest("A reason holds a NUL character, which PostgreSQL does not store.")
         with answering(UNWRITTEN), self.engine.begin() as connection:
             if len(rows) == 1:  # the common case in one statement
                 query = _insert(connection).returning(TABLE.c.id)

@@ -28,12 +28,14 @@ def curve(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
     Returns:
         budgets (b,), seeds (s,), used (s, b, 2) relevant and irrelevant items; and of shape (s, b)
         wga, mga on the test split, read once a run after its last epoch, wga_validation,
-        mga_validation, collapsed.
+        mga_validation (NaN without such a split), collapsed.
     """
     held, net = work.asked(params, ticket)
     asked = CurveRequest.of(params)
     train, guidance = work.training(held, net, asked.run, work.guide_of(params, ticket), ticket)
-    splits = [examples.gathered(held, net, name) for name in ("validation", "test")]
+    test = examples.gathered(held, net, "test")
+    is_validated = len(held.rows("validation")) > 0
+    validation = examples.gathered(held, net, "validation") if is_validated else None
     budgets = asked.budgets
     seeds = [asked.run.seed + i for i in range(asked.seeds)]
     found = {name: np.full((len(seeds), len(budgets)), np.nan) for name in NUMBERS}
@@ -46,9 +48,9 @@ def curve(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
             plan = work.plan_of(replace(asked.run, seed=seed), drawn)
             done = _one(net, train, plan, drawn)
             used[i, k] = [(verdict == 1).sum(), (verdict == -1).sum()]
-            told = _measured(done, *splits)
-            for name in NUMBERS:
-                found[name][i, k] = told[name]
+            told = _measured(done, test, validation)
+            for name, value in told.items():
+                found[name][i, k] = value
             ticket.log(json.dumps({"items": count, "seed": seed, **told}))
             ticket(i * len(budgets) + k + 1, len(seeds) * len(budgets))
     return {"budgets": np.array(budgets), "seeds": np.array(seeds), "used": used, **found}
@@ -71,13 +73,12 @@ def _one(
 
 
 def _measured(
-    net: GuidedNet, validation: refinement.Examples, test: refinement.Examples
+    net: GuidedNet, test: refinement.Examples, validation: refinement.Examples | None
 ) -> dict[str, Any]:
-    seen, told = refinement.evaluate(net, validation), refinement.evaluate(net, test)
-    return {
-        "wga": float(told["wga"][0]),
-        "mga": float(told["mga"][0]),
-        "wga_validation": float(seen["wga"][0]),
-        "mga_validation": float(seen["mga"][0]),
-        "collapsed": int(told["collapsed"][0]),
-    }
+    told = refinement.evaluate(net, test)
+    found = {name: float(told[name][0]) for name in ("wga", "mga")}
+    found["collapsed"] = int(told["collapsed"][0])
+    if validation is not None:
+        seen = refinement.evaluate(net, validation)
+        found |= {f"{name}_validation": float(seen[name][0]) for name in ("wga", "mga")}
+    return found

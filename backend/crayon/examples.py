@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import lru_cache
 
 import numpy as np
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor
 
 from backend import catalog
+from backend.crayon import library, own_nets
 from backend.crayon.baselines import hidden_region
 from backend.crayon.refinement import Examples
 from backend.crayon.sets import GuidedSet
-from backend.errors import BadRequest
+from backend.errors import BadRequest, WeightsRefused
 from backend.protocols import F32, I64, Arrays, Progress
+from models.cards import WeightsMismatch
 from models.guided_nets import GuidedNet
 from models.load import load_module
 
@@ -21,15 +24,30 @@ BATCH = 64
 STATE = "state."  # prefix of a corrected model's tensors among the arrays of its result
 
 
-@lru_cache(maxsize=4)
 def original(key: str) -> GuidedNet:
     """The network of a card, in evaluation mode. Do not change it: it is shared.
 
     Raises:
         NotFound: no model has this key.
         BadRequest: it is no network whose attention can be corrected.
+        WeightsRefused: its weights are missing, damaged or not those of the card.
     """
-    net = load_module(catalog.card(key))
+    is_own = key.startswith(f"crayon-{library.PREFIX}")
+    card = library.card(key) if is_own else catalog.card(key)
+    try:
+        return _loaded(card.key, card.fingerprint, is_own)
+    except WeightsMismatch as error:
+        raise WeightsRefused(str(error), "Restore the file, or train the model again.") from error
+
+
+@lru_cache(maxsize=4)
+def _loaded(key: str, fingerprint: str, is_own: bool) -> GuidedNet:
+    del fingerprint  # names the state of the weights
+    net: object
+    if is_own:
+        net = own_nets.load(library.card(key), library.models_folder())
+    else:
+        net = load_module(catalog.card(key))
     if not isinstance(net, GuidedNet):
         raise BadRequest(f"The attention of {key} cannot be corrected here.", "Choose another.")
     return net
@@ -41,8 +59,8 @@ def corrected(key: str, arrays: Arrays) -> GuidedNet:
     Raises:
         BadRequest: the result holds no network, or one of another architecture.
     """
-    net = type(original(key))(original(key).output.out_features)  # type: ignore[call-arg, arg-type]
-    state = {name: value.clone() for name, value in original(key).state_dict().items()}
+    net = copy.deepcopy(original(key))
+    state = net.state_dict()
     stored = {n.removeprefix(STATE): v for n, v in arrays.items() if n.startswith(STATE)}
     fitting = stored.keys() <= state.keys() and bool(stored)
     if not fitting or any(stored[n].shape != tuple(state[n].shape) for n in stored):
@@ -95,8 +113,14 @@ def inner(
 def gathered(
     held: GuidedSet, net: GuidedNet, split: str, progress: Progress | None = None
 ) -> Examples:
-    """A split as :class:`Examples`; masks in the cells of the network's maps where known."""
+    """A split as :class:`Examples`; masks in the cells of the network's maps where known.
+
+    Raises:
+        BadRequest: the split has no item.
+    """
     rows = held.rows(split)
+    if not len(rows):
+        raise BadRequest(f"{held.title} has no {split} items.", "Add some, and the set again.")
     x = inner(held, net, rows, progress)
     with torch.inference_mode():
         height, width = net.eval().features(x[:1]).shape[2:]

@@ -1,4 +1,4 @@
-"""Loaders of the folder layouts in which confounded sets are published; masks are not known there.
+"""Loaders of the folder layouts in which confounded sets are published; masks may be given beside.
 
 Nothing outside of the folder is read: names that lead out of it are refused.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from backend.crayon.sets import SPLITS, GuidedSet
 from backend.errors import BadRequest
-from backend.protocols import U8
+from backend.protocols import F32, U8
 
 WATERBIRDS: Final = ("img_filename", "y", "place", "split")
 SIMPLE: Final = ("image", "label", "group", "split")
@@ -92,7 +93,12 @@ def celeba(folder: Path, counts: dict[str, int] | None = None, seed: int = 0) ->
             raise BadRequest(f"list_attr_celeba.txt has no attribute {name}.")
     entries: list[Entry] = []
     for number, line in enumerate(lines[2:]):
-        file, *values = line.split()
+        file, *values = line.split() or [""]
+        if len(values) != len(names):
+            raise BadRequest(
+                f"Row {number + 1} of list_attr_celeba.txt has {len(values)} values for "
+                f"{len(names)} attributes."
+            )
         has = {name: value == "1" for name, value in zip(names, values, strict=True)}
         if has["Black_Hair"] == has["Blond_Hair"]:
             continue
@@ -134,10 +140,12 @@ def assembled(
     if not entries:
         raise BadRequest(f"{title} has no image.", "Check the folder and its table.")
     root = folder.resolve()
-    paths = [_inside(root, entry.path) for entry in entries]
+    paths = [_inside(root, entry, number) for number, entry in enumerate(entries, 1)]
     labels = sorted({entry.label for entry in entries})
     groups = sorted({entry.group for entry in entries})
-    told = "\n".join(f"{e.path}|{e.label}|{e.group}|{e.split}" for e in entries)
+    sizes = [path.stat().st_size for path in paths]
+    rows = zip(entries, sizes, strict=True)
+    told = "\n".join(f"{e.path}|{e.label}|{e.group}|{e.split}|{size}" for e, size in rows)
     return GuidedSet(
         key=f"own-{hashlib.sha256(told.encode()).hexdigest()[:12]}",
         title=title,
@@ -155,28 +163,93 @@ def assembled(
         fingerprint=hashlib.sha256(told.encode()).hexdigest()[:16],
         read=lambda rows: np.stack([_image(paths[int(row)], px) for row in rows]),
         names=tuple(Path(e.path).name for e in entries),
+        root=root,
+        files=tuple(e.path for e in entries),
     )
 
 
-def _image(path: Path, px: int) -> U8:
+def check_image(held: GuidedSet, row: int) -> None:
+    """Opens an image without decoding it.
+
+    Raises:
+        BadRequest: it is no JPEG, PNG or WebP image, or too large; names the row, from 1.
+    """
+    assert held.root is not None
+    try:
+        with _opened(held.root / held.files[row]):
+            pass
+    except BadRequest as error:
+        raise BadRequest(f"Row {row + 1}: {error.message}", error.hint) from error
+
+
+def with_masks(held: GuidedSet, folder: Path) -> GuidedSet:
+    """The set with masks: for every image a PNG of its name in ``folder``, white on the object.
+
+    Raises:
+        BadRequest: a mask is missing; names the row.
+    """
+    root = folder.resolve()
+    paths = []
+    for number, name in enumerate(held.files, 1):
+        path = (root / name).with_suffix(".png").resolve()
+        if not path.is_relative_to(root) or not path.is_file():
+            raise BadRequest(
+                f"Row {number}: there is no mask {Path(name).with_suffix('.png').as_posix()!r}.",
+                "Every image needs one, as a PNG of the same name below the folder of masks.",
+            )
+        paths.append(path)
+
+    def cover(rows: Sequence[int], shape: tuple[int, int]) -> F32:
+        return np.stack([_mask(paths[int(row)], shape) for row in rows])
+
+    told = "".join(str(path.stat().st_size) for path in paths)
+    mark = hashlib.sha256(f"{held.fingerprint}{told}".encode()).hexdigest()[:16]
+    return replace(held, cover=cover, fingerprint=mark)
+
+
+def _mask(path: Path, shape: tuple[int, int]) -> F32:
+    """Share of each cell ``(h, w)`` that is white, of the central square that the image shows."""
+    with _opened(path) as picture:
+        white = picture.convert("L").point([0] * 128 + [255] * 128).convert("F")
+        size = shape[1], shape[0]
+        small = white.resize(size, Image.Resampling.BOX, box=_square(picture))
+    found: F32 = np.asarray(small, np.float32) / np.float32(255)
+    return found
+
+
+def _square(picture: Image.Image) -> tuple[int, int, int, int]:
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return left, top, left + side, top + side
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise BadRequest(f"{path.name} has more than {MOST_PIXELS // 10**6} megapixels.")
-            side = min(picture.size)
-            left, top = (picture.width - side) // 2, (picture.height - side) // 2
-            box = (left, top, left + side, top + side)
-            small = picture.convert("RGB").resize((px, px), Image.Resampling.BILINEAR, box=box)
+            yield picture
     except (OSError, UnidentifiedImageError) as error:
         raise BadRequest(f"{path.name} is not a readable JPEG, PNG or WebP image.") from error
+
+
+def _image(path: Path, px: int) -> U8:
+    with _opened(path) as picture:
+        colour, box = picture.convert("RGB"), _square(picture)
+        small = colour.resize((px, px), Image.Resampling.BILINEAR, box=box)
     return np.asarray(small, np.uint8)
 
 
-def _inside(root: Path, name: str) -> Path:
-    path = (root / name).resolve()
+def _inside(root: Path, entry: Entry, row: int) -> Path:
+    for what, text in (("image", entry.path), ("label", entry.label), ("group", entry.group)):
+        if not text:
+            raise BadRequest(f"Row {row} has no {what}.", "Every row needs one.")
+    path = (root / entry.path).resolve()
     if not path.is_relative_to(root) or not path.is_file():
         raise BadRequest(
-            f"There is no image {name[:80]!r} in the folder.", "Names are relative to the folder."
+            f"Row {row}: there is no image {entry.path[:80]!r} in the folder.",
+            "Names are relative to the folder.",
         )
     return path
 
@@ -190,9 +263,15 @@ def _table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
                     raise BadRequest(
                         f"{path.name} has no column {name!r}.", f"Needed are {', '.join(columns)}."
                     )
-            return list(reader)
-    except (OSError, UnicodeDecodeError) as error:
+            return [_whole_row(row, number) for number, row in enumerate(reader, 1)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadRequest(f"There is no readable {path.name} in the folder.") from error
+
+
+def _whole_row(row: dict[Any, Any], number: int) -> dict[str, Any]:
+    if None in row or None in row.values():
+        raise BadRequest(f"Row {number} has more or fewer cells than the table has columns.")
+    return row
 
 
 def _split(text: str, row: int) -> int:

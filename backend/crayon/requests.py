@@ -11,11 +11,12 @@ import numpy as np
 
 from backend import catalog
 from backend.cache import ArrayStore, key_of
-from backend.crayon import aggregate, methods, sets, shown
+from backend.crayon import aggregate, library, methods, sets, shown
 from backend.crayon.answers import AnswerStore, Scope
 from backend.errors import BadRequest, NotFound
 from backend.jobs import JobRequest
 from backend.protocols import JSON, Arrays
+from models.cards import ModelCard
 
 GRADCAM: Final = "gradcam"
 SALIENCY: Final = {
@@ -32,7 +33,7 @@ def fingerprint(item_set: str, parent: str = "") -> str:
     Raises:
         NotFound: there is no such set or model.
     """
-    return parent[:16] if parent else catalog.card(model_key(item_set)).fingerprint
+    return parent[:16] if parent else original_card(item_set).fingerprint
 
 
 def model_key(item_set: str) -> str:
@@ -41,14 +42,43 @@ def model_key(item_set: str) -> str:
     Raises:
         NotFound: there is no such set, or its model is not installed.
     """
-    sets.load(item_set)
+    return original_card(item_set).key
+
+
+def original_card(item_set: str) -> ModelCard:
+    """The card of the original model of a set. Raises as :func:`model_key`."""
+    held = sets.load(item_set)
+    if item_set not in ORIGINALS:
+        return library.card(own_model_key(item_set))
     key = ORIGINALS[item_set]
     if key not in catalog.models():
         raise NotFound(
-            f"The original model of {sets.bundled()[item_set]} is not installed.",
+            f"The original model of {held.title} is not installed.",
             f"Train it: python -m backend.crayon.originals --set {item_set}",
         )
-    return key
+    return catalog.card(key)
+
+
+def own_model_key(item_set: str) -> str:
+    """The key of the original model of an own set."""
+    return f"crayon-{item_set}"
+
+
+def original_job(item_set: str, seed: int = 0, epochs: int = 15, view: str = "") -> JobRequest:
+    """``crayon.original``: trains the original model of an own set.
+
+    Raises:
+        NotFound: there is no such set.
+        BadRequest: it is a bundled one, it cannot be trained on, or a number is out of range.
+    """
+    if item_set in sets.bundled():
+        raise BadRequest("The models of the bundled sets are installed.", "Choose a set of yours.")
+    held = sets.checked_counts(sets.load(item_set))
+    if not 0 <= seed < 2**31 or not 1 <= epochs <= 200:
+        raise BadRequest(f"seed={seed}, epochs={epochs} is not usable.", "Epochs are 1 to 200.")
+    params: dict[str, JSON] = {"set": item_set, "items": held.fingerprint, "seed": seed}
+    title = f"{held.title}: the original model"
+    return JobRequest("crayon.original", params | {"epochs": epochs}, title, view)
 
 
 def checked_saliency(name: str) -> str:
@@ -91,7 +121,7 @@ def patches_job(item_set: str, parent: str = "", view: str = "") -> JobRequest:
 
 def named(item_set: str, parent: str) -> dict[str, JSON]:
     """What a job about a model of a set is named by. Raises as :func:`model_key`."""
-    card = catalog.card(model_key(item_set))
+    card = original_card(item_set)
     held = sets.load(item_set)
     weights = card.fingerprint
     return {"set": item_set, "items": held.fingerprint, "weights": weights, "parent": parent}

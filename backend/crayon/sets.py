@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +40,7 @@ class GuidedSet:
         shape: height and width of the images in px.
         read: rows to ``(b, h, w, 3)`` uint8.
         cover: rows and grid to ``(b, gh, gw)``; None where no masks are known.
+        root, files: where the images of an own set lie, relative to the folder; none for bundled.
     """
 
     key: str
@@ -58,6 +60,8 @@ class GuidedSet:
     read: Images
     cover: Masks | None = None
     names: tuple[str, ...] = field(default=())
+    root: Path | None = None
+    files: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,14 +104,30 @@ def bundled() -> dict[str, str]:
     return {"birds": "Birds on backgrounds", "garments": "Garments with a coloured patch"}
 
 
-@cache
+def known() -> dict[str, str]:
+    """Titles of the bundled sets and of the user's own by key."""
+    from backend.crayon import library  # it builds on this module
+
+    return {**bundled(), **library.titles()}
+
+
 def load(key: str) -> GuidedSet:
-    """A bundled set, read once and kept.
+    """A set, bundled or of the user's own, read once and kept.
 
     Raises:
         NotFound: there is none of that key.
         DamagedDataset: its file is missing or broken.
+        BadRequest: the files of an own set have changed since it was added.
     """
+    if key.startswith("own-"):
+        from backend.crayon import library  # it builds on this module
+
+        return library.load(key)
+    return _bundled(key)
+
+
+@cache
+def _bundled(key: str) -> GuidedSet:
     makers = {"birds": _birds, "garments": _garments}
     if key not in makers:
         raise NotFound(f"There is no set {key[:80]!r}.", f"There are {', '.join(makers)}.")

@@ -103,7 +103,8 @@ def refine(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         worst and mean group accuracy; weights (4,) alpha, beta, |R|, |I|; and of the test set
         rows (t,), maps_before and maps_after (t, h, w), pred_before and pred_after (t,),
         truth_before and truth_after (t,) probability of the true class, energy_before and
-        energy_after (t,), group_before and group_after (g,), wga_*, mga_* (1,), collapsed (1,);
+        energy_after (t,), group_before and group_after (g,) NaN for groups without items,
+        wga_*, mga_* (1,), collapsed (1,);
         ``state.*`` the corrected weights.
     """
     held, net = asked(params, ticket)
@@ -113,7 +114,8 @@ def refine(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         verdict = aggregate.budget(guidance.verdict, request.budget, request.seed)
         guidance = replace(guidance, verdict=verdict)
     plan = plan_of(request, guidance)
-    validation = examples.gathered(held, net, "validation")
+    is_validated = len(held.rows("validation")) > 0
+    validation = examples.gathered(held, net, "validation") if is_validated else None
 
     def report(epoch: int, epochs: int, numbers: dict[str, float]) -> None:
         ticket.log(json.dumps({"epoch": epoch, "epochs": epochs, **numbers}))
@@ -127,19 +129,22 @@ def refine(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         "validation": done.validation,
         "weights": np.array([*weights, done.weights.n_irrelevant], np.float64),
         "rows": held.rows("test"),
-        **_compared(net, done.net, test),
+        **_compared(held, net, done.net, test),
         **examples.kept_state(done.net),
     }
 
 
-def _compared(before: GuidedNet, after: GuidedNet, test: refinement.Examples) -> dict[str, Any]:
+def _compared(
+    held: sets.GuidedSet, before: GuidedNet, after: GuidedNet, test: refinement.Examples
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, net in (("before", before), ("after", after)):
         told = refinement.evaluate(net, test)
         found[f"maps_{name}"] = told["maps"]
         found[f"pred_{name}"] = told["probabilities"].argmax(1)
         found[f"truth_{name}"] = told["probabilities"][np.arange(len(test)), test.y]
-        found[f"group_{name}"] = told["group_accuracy"]
+        found[f"group_{name}"] = np.full(len(held.group_names), np.nan)
+        found[f"group_{name}"][np.unique(test.group)] = told["group_accuracy"]
         for number in ("energy", "wga", "mga"):
             found[f"{number}_{name}"] = told[number]
         found["collapsed"] = told["collapsed"]

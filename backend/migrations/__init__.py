@@ -14,9 +14,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from backend.database import answering
+from backend.database import TAKEN, answering
 from backend.errors import BadRequest
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -34,7 +33,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         with answering("The answers' tables cannot be made"):
             try:
                 _run(engine, revision)
-            except (OperationalError, ProgrammingError):  # a second server was faster
+            except TAKEN:  # a second server was faster
                 _run(engine, revision)
     except CommandError as error:
         raise BadRequest(

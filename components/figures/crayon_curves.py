@@ -61,6 +61,7 @@ def _layout(view: str) -> dict[str, Any]:
     legend = {"orientation": "h", "x": 0, "yanchor": "bottom", "font": {"size": 11}}
     return {
         "uirevision": view,
+        "showlegend": True,
         "margin": {"l": 52, "r": 12, "t": 28, "b": 40},
         "xaxis": {**epoch, "anchor": "y"},
         "xaxis2": {**epoch, "anchor": "y2", "title": {"text": "epoch", "standoff": 4}},

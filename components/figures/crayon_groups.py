@@ -47,9 +47,10 @@ def accuracy(
             "width": 4,
         },
         text=[f"{row['accuracy']:.1%}" for row in shown],
-        textposition="inside",
+        textposition="auto",
+        textangle=0,
         insidetextanchor="start",
-        textfont={"color": "#ffffff"},
+        insidetextfont={"color": "#ffffff"},
         customdata=[[row["correct"], row["n"], row["low"], row["high"]] for row in shown],
         hovertemplate="%{y}<br>%{customdata[0]} of %{customdata[1]} right, "
         "95 %% interval %{customdata[2]:.1%} to %{customdata[3]:.1%}<extra></extra>".replace(

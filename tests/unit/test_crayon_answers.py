@@ -20,6 +20,7 @@ from backend.crayon.answers import Answer, AnswerStore, Scope
 from backend.database import open_engine
 from backend.errors import BadRequest, NotFound, StorageFull
 from backend.settings import PROJECT
+from tests.postgres import emptied, server
 
 SCOPE = Scope("birds", "ab")
 
@@ -37,9 +38,20 @@ def opened(folder, name="a.db"):
     return AnswerStore(engine)
 
 
-@pytest.fixture
-def store(tmp_path):
-    made = opened(tmp_path)
+@pytest.fixture(scope="module")
+def postgres():
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        made = opened(tmp_path)
+    else:
+        engine = open_engine(emptied(request.getfixturevalue("postgres")))
+        migrations.upgrade(engine)
+        made = AnswerStore(engine)
     yield made
     made.engine.dispose()
 
@@ -177,7 +189,8 @@ def test_transferred_answers_are_marked_and_patch_answers_refused(store):
         store.for_model(SCOPE, "ab", source="simulated")
 
 
-def test_a_full_disk_loses_nothing_and_says_so(store):
+def test_a_full_disk_loses_nothing_and_says_so(tmp_path):
+    store = opened(tmp_path)
     store.add([answer(1, 5)])
     with store.engine.connect() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
@@ -186,6 +199,7 @@ def test_a_full_disk_loses_nothing_and_says_so(store):
     with pytest.raises(StorageFull, match="was not stored"):
         store.add([answer(i, i, reason=reasons) for i in range(2, 400)])
     assert told(store.current(SCOPE)) == [(5, "anna", "yes")]
+    store.engine.dispose()
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -241,11 +255,13 @@ def test_a_wrong_published_file_is_a_sentence(tmp_path, body):
         exchange.read_published(tmp_path / "a.json")
 
 
-def test_killed_at_any_moment_no_acknowledged_answer_is_lost(tmp_path):
-    """50 rounds: a process is killed while it stores; what it had acknowledged is there."""
-    rounds, lost, acknowledged = 50, 0, 0
-    store = opened(tmp_path)
-    url = f"sqlite:///{tmp_path / 'a.db'}"
+@pytest.mark.parametrize(
+    ("store", "rounds"), [("sqlite", 50), ("postgresql", 10)], indirect=["store"]
+)
+def test_killed_at_any_moment_no_acknowledged_answer_is_lost(store, rounds):
+    """A process is killed while it stores; what it had acknowledged is there."""
+    lost = acknowledged = 0
+    url = store.engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "tests.crayon_killed", url]
     env = os.environ | {"PYTHONPATH": str(PROJECT)}
     running = []
@@ -266,6 +282,5 @@ def test_killed_at_any_moment_no_acknowledged_answer_is_lost(tmp_path):
                 lost += len(numbers - held)
                 acknowledged += len(numbers)
             running = []
-    store.engine.dispose()
     assert acknowledged >= rounds
     assert lost == 0

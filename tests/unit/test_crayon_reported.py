@@ -60,3 +60,29 @@ def test_everything_is_marked():
     assert all(len(one.column_titles) == len(one.rows[0].values) for one in held.values())
     with pytest.raises(NotFound, match="no reported table"):
         reported.table("best")
+
+
+def test_the_experiment_is_marked_as_simulated_and_measured_here():
+    held = reported.experiment()
+    assert [one.key for one in held.values()] == [
+        f"{key}_measured{tail}" for key in ("birds", "garments") for tail in ("", "_curve")
+    ]
+    for one in held.values():
+        assert one.mark == reported.SIMULATED
+        assert "simulated" in one.mark
+        assert reported.MARK not in one.mark
+    names = [row.name for row in held["birds_measured"].rows]
+    assert names[0] == "original"
+    assert {"attention", "erm", "shuffled", "last-layer", "random-mask"} <= set(names)
+
+
+def test_what_the_report_writes_is_what_the_page_reads(tmp_path, monkeypatch):
+    from benchmarks.crayon_report import as_toml
+
+    rows = [{"name": 'a "b"', "values": [(1.5,), (2.0, 0.5)]}]
+    table = {"key": "k", "title": "t – ±", "unit": "%", "columns": ("wga", "mga"), "note": ""}
+    (tmp_path / "x.toml").write_text(as_toml([table | {"rows": rows}]))
+    (found,) = reported._read(tmp_path / "x.toml", "m").values()
+    assert found.title == "t – ±"
+    assert found.rows[0].name == 'a "b"'
+    assert found.rows[0].values == (Value(1.5), Value(2.0, 0.5))

@@ -1,0 +1,27 @@
+"""Every page's HTTP routes, added to the server in one place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask
+
+from components import (
+    crayon_api,
+    nero_routes,
+    zoom_actions,
+    zoom_routes,
+)
+
+MODULES: Final = (
+    nero_routes,
+    zoom_routes,
+    zoom_actions,
+    crayon_api,
+)
+
+
+def register(server: Flask) -> None:
+    """Adds the routes of every page."""
+    for module in MODULES:
+        module.register(server)
