@@ -38,7 +38,7 @@ def head(values: Values) -> Component:
 
 
 def _toolbar(values: Values) -> Component:
-    titles = [{"value": key, "label": text} for key, text in sets.bundled().items()]
+    titles = [{"value": key, "label": text} for key, text in sets.known().items()]
     models = [{"value": "", "label": "Original model"}]
     if values["model"]:
         models.append({"value": str(values["model"]), "label": "Corrected model"})

@@ -39,7 +39,7 @@ KEY_CHARS: Final = 64  # of a result's key
 def schema() -> Schema:
     """Every key of the state, in the order of the steps."""
     shown: dict[str, Field] = {
-        "set": Choice("birds", list(sets.bundled())),
+        "set": Choice("birds", list(sets.known())),
         "model": Text("", KEY_CHARS),
         "step": Choice("diagnose", list(STEPS)),
         "as": Text("", 40),

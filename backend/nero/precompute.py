@@ -15,6 +15,7 @@ from typing import Final
 
 from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
+from backend.crayon import opening as crayon_opening
 from backend.jobs import JobRequest
 from backend.nero import projections, tasks
 from backend.nero.orbits import families, find
@@ -22,7 +23,7 @@ from backend.nero.requests import OrbitRequest, ProjectionRequest
 from backend.protocols import Arrays
 from backend.settings import PROJECT
 from backend.work import find as find_work
-from backend.zoom import opening
+from backend.zoom import opening as zoom_opening
 
 RESULTS: Final = PROJECT / "data" / "results"
 BUDGET_BYTES: Final = 80_000_000
@@ -67,7 +68,7 @@ def jobs() -> list[JobRequest]:
                 ProjectionRequest(task, model, orbit, method=method).job()
                 for method in projections.METHODS
             ]
-    return [*orbits, *placed, *opening.jobs()]
+    return [*orbits, *placed, *zoom_opening.jobs(), *crayon_opening.jobs()]
 
 
 def opening_orbit(task: str, model: str) -> str:
