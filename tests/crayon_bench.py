@@ -14,6 +14,7 @@ from flask import Flask
 
 from backend import catalog
 from backend.crayon import examples, sets, work
+from backend.crayon.answers import TABLE
 from backend.crayon.requests import maps_job, patches_job
 from backend.settings import Settings
 from components import crayon_routes, routes
@@ -88,6 +89,13 @@ def garments_bench(state, small):
             services.store.put(made.key, run(made.params, ticket))
         yield services
         services.close()
+
+
+def forget(services):
+    """No answers, no runs' answers: each test starts from the same."""
+    with services.answers.engine.begin() as connection:
+        connection.execute(TABLE.delete())
+    return services
 
 
 def client_of(services):

@@ -75,7 +75,7 @@ def open_desk(page: Page, url: str, who: str, query: str = "") -> None:
 
 
 def ready(page: Page) -> None:
-    page.wait_for_function(READY)
+    page.wait_for_function(READY, timeout=60_000)
 
 
 def saved(page: Page) -> None:
@@ -90,7 +90,7 @@ def asked(page: Page) -> int:
 
 def press(page: Page, key: str) -> int:
     """Answer what is on screen by a key; returns which item that was."""
-    page.wait_for_function(READY)
+    page.wait_for_function(READY, timeout=60_000)
     item = asked(page)
     page.keyboard.press(key)
     return item

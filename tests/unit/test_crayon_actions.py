@@ -11,7 +11,7 @@ from backend.crayon import aggregate, requests, sets, work
 from backend.crayon.answers import Answer, Scope
 from backend.crayon.requests import RefineRequest, maps_job
 from backend.errors import BadRequest, NotFound
-from tests.crayon_bench import Ticket, client_of, garments_bench, part_of_garments, told
+from tests.crayon_bench import Ticket, client_of, forget, garments_bench, part_of_garments, told
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,14 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory, small):
+def shared(tmp_path_factory, small):
     with garments_bench(tmp_path_factory.mktemp("state"), small) as services:
         yield services
+
+
+@pytest.fixture
+def bench(shared):
+    return forget(shared)
 
 
 @pytest.fixture

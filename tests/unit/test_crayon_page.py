@@ -23,7 +23,7 @@ from components import (
 from components.figures import crayon_curves, crayon_groups
 from components.figures import crayon_runs as figures
 from components.state import defaults
-from tests.crayon_bench import Ticket, client_of, garments_bench, part_of_garments, told
+from tests.crayon_bench import Ticket, client_of, forget, garments_bench, part_of_garments, told
 
 LABELS = np.array([0, 0, 0, 1, 1, 1, 1, 0])
 GROUPS = np.array([0, 0, 1, 2, 3, 3, 3, 0])
@@ -238,12 +238,17 @@ def test_curves_have_a_trace_a_term():
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def shared(tmp_path_factory):
     small = part_of_garments()
     with garments_bench(tmp_path_factory.mktemp("state"), small) as services:
         asked = diagnosis.items_job("garments")
         services.store.put(asked.key, diagnosis.items(asked.params, Ticket(services.store)))
         yield services
+
+
+@pytest.fixture
+def bench(shared):
+    return forget(shared)
 
 
 @pytest.fixture

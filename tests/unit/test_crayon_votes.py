@@ -7,13 +7,18 @@ import pytest
 from backend.crayon import requests
 from backend.crayon.answers import REASONS, Answer
 from components import crayon_annotate, crayon_votes
-from tests.crayon_bench import client_of, garments_bench, part_of_garments, told
+from tests.crayon_bench import client_of, forget, garments_bench, part_of_garments, told
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def shared(tmp_path_factory):
     with garments_bench(tmp_path_factory.mktemp("state"), part_of_garments()) as services:
         yield services
+
+
+@pytest.fixture
+def bench(shared):
+    return forget(shared)
 
 
 def test_votes_are_of_people_and_an_adjudication_wins(bench):

@@ -19,7 +19,7 @@ from backend.crayon.simulate import answers as simulated
 from backend.crayon.simulate import patch_says_yes, says_yes
 from backend.errors import BadRequest, NotFound
 from benchmarks.crayon_load import measured
-from tests.crayon_bench import Ticket, client_of, garments_bench, part_of_garments, told
+from tests.crayon_bench import Ticket, client_of, forget, garments_bench, part_of_garments, told
 
 KEYS = {"set": "garments", "as": "anna"}
 
@@ -30,14 +30,39 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory, small):
+def bench(tmp_path_factory, small):
     with garments_bench(tmp_path_factory.mktemp("state"), small) as services:
         yield services
 
 
 @pytest.fixture
+def held(bench):
+    return forget(bench)
+
+
+@pytest.fixture
 def client(held):
     return client_of(held)
+
+
+@pytest.fixture
+def answered(held, small):
+    """The services with simulated answers about maps and patches; storing them again adds none."""
+    model = requests.fingerprint("garments")
+    model = requests.fingerprint("garments")
+    rows = np.arange(60)
+    found = held.store.get(maps_job("garments").key)
+    masks = small.cover(rows.tolist(), (7, 7))
+    truth = says_yes(found["maps"][rows], masks)
+    truth[:10] = ~truth[:10]  # an untrained network may look at one thing only
+    held.answers.add(simulated(truth, rows, Scope("garments", model), noise=0))
+    patches = held.store.get(patches_job("garments").key)["patches"]
+    covered = small.cover(list(range(108)), (7, 7))
+    scope = Scope("garments", model, "patch")
+    says = patch_says_yes(patches, covered)
+    says[: len(says) // 2] = True
+    held.answers.add(simulated(says, np.arange(len(says)), scope, noise=0))
+    return held
 
 
 def post(http, where, status=200, **body):
@@ -55,20 +80,7 @@ def test_maps_and_patches_have_their_shapes(held):
     assert patches["alone"].shape == (64,)
 
 
-def test_every_method_runs_as_a_job_and_a_corrected_model_goes_on(held, small):
-    model = requests.fingerprint("garments")
-    rows = np.arange(60)
-    found = held.store.get(maps_job("garments").key)
-    masks = small.cover(rows.tolist(), (7, 7))
-    truth = says_yes(found["maps"][rows], masks)
-    truth[:10] = ~truth[:10]  # an untrained network may look at one thing only
-    held.answers.add(simulated(truth, rows, Scope("garments", model), noise=0))
-    patches = held.store.get(patches_job("garments").key)["patches"]
-    covered = small.cover(list(range(108)), (7, 7))
-    scope = Scope("garments", model, "patch")
-    says = patch_says_yes(patches, covered)
-    says[: len(says) // 2] = True
-    held.answers.add(simulated(says, np.arange(len(says)), scope, noise=0))
+def test_every_method_runs_as_a_job_and_a_corrected_model_goes_on(answered, held):
     asked = RefineRequest("garments", source="simulated", epochs=1)
     for method in ("attention", "pruning+attention", "last-layer", "masktune", "box"):
         job = replace(asked, method=method).job(held.answers, held.store)
@@ -82,6 +94,7 @@ def test_every_method_runs_as_a_job_and_a_corrected_model_goes_on(held, small):
     before = work.refine(again.params, ticket)["pred_before"]
     assert {"epoch", "prediction", "relevant", "irrelevant", "wga"} <= ticket.lines[0].keys()
     assert np.array_equal(before, result["pred_after"])
+    model = requests.fingerprint("garments")
     transferred = replace(asked, parent=job.key, answers_of=model)
     assert transferred.job(held.answers, held.store).params["transferred"] is True
     with pytest.raises(NotFound, match="no answers about patches"):
@@ -90,14 +103,14 @@ def test_every_method_runs_as_a_job_and_a_corrected_model_goes_on(held, small):
         replace(asked, source="human").job(held.answers, held.store)
 
 
-def test_other_answers_make_another_job(held):
+def test_other_answers_make_another_job(answered, held):
     asked = RefineRequest("garments", source="simulated", epochs=1)
     first = asked.job(held.answers, held.store).key
     assert first == asked.job(held.answers, held.store).key
     assert first != replace(asked, budget=5).job(held.answers, held.store).key
 
 
-def test_a_curve_starts_without_answers_and_ends_at_the_whole_run(held):
+def test_a_curve_starts_without_answers_and_ends_at_the_whole_run(answered, held):
     run = RefineRequest("garments", source="simulated", epochs=1, seed=3)
     asked = CurveRequest(run, budgets=(4, 9))
     job = asked.job(held.answers, held.store)
@@ -163,13 +176,13 @@ def test_patches_are_asked_too(client):
     assert post(client, "answers", kind="patch", answers=[row])["stored"] == [50]
 
 
-def test_agreement_leaves_simulated_answers_out(client):
+def test_agreement_leaves_simulated_answers_out(answered, client):
     assert told(client.get("/_crayon/agreement?set=garments"))["pairs"] == []
     found = told(client.get("/_crayon/agreement?set=garments&source=simulated"))
     assert found["pairs"][0]["kappa"] == 1.0
 
 
-def test_files_travel_through_the_routes(client):
+def test_files_travel_through_the_routes(answered, client):
     text = client.get("/_crayon/export.csv").get_data()
     found = told(client.post("/_crayon/import?format=csv", data=text))
     assert found["new"] == 0
@@ -257,7 +270,7 @@ def test_the_overlay_rises_with_the_map():
     assert tuple(marked[96, 160]) == (200, 200, 200)
 
 
-def test_commands(held, tmp_path, capsys):
+def test_commands(answered, held, tmp_path, capsys):
     file = tmp_path / "a.jsonl"
     assert main(["crayon", "export", str(file)]) == 0
     count = len(file.read_text().splitlines())
