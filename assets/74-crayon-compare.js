@@ -83,7 +83,7 @@ window.loupe = window.loupe || {};
                 button.disabled = false;
                 loupe.notify({kind: "error", title: "The control was not started", message: error.message, hint: error.hint});
             }
-        }}, `Run ${requests.length > 1 ? `${requests.length} seeds` : "it"}`);
+        }}, requests.length > 1 ? `Run all ${requests.length}` : "Run it");
         return el("div", {class: "crayon-missing"}, el("span", {}, el("b", {}, `${group}: no ${control} to compare with. `), sentence), button);
     }
 
