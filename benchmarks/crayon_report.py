@@ -6,7 +6,8 @@ Fixed before any run, and changed by none of them:
 * annotators are simulated from masks, two of them, each erring on 5 % of the items;
 * settings are chosen on the validation split at seed ``TUNING_SEED``, which is none of ``SEEDS``,
   by the worst group's accuracy (ties: the mean); every method gets the same learning rates to
-  choose from, and the baselines the same number of strengths;
+  choose from, and the baselines the same number of strengths; the grid of strengths was widened
+  once, because the validation split had chosen the upper end of a first one (10);
 * every method trains for ``EPOCHS`` epochs from the same original model;
 * the test split is read once for each final run, after its last epoch;
 * Crayon-Attention helps if its mean worst-group accuracy over the seeds exceeds that of ERM and
