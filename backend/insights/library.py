@@ -27,6 +27,7 @@ from backend.files import private_folder, write_atomic
 from backend.insights.contents import Choice, Contents
 from backend.insights.importer import Given, Upload, read
 from backend.insights.pictures import KeptPictures
+from backend.protocols import Progress
 
 PREFIX: Final = "own-"
 KEY: Final = re.compile(r"own-[a-z0-9-]{1,60}\Z")
@@ -57,7 +58,9 @@ def titles() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda one: one[1]))
 
 
-def add(upload: Upload, given: Given = "", title: str = "") -> Contents:
+def add(
+    upload: Upload, given: Given = "", title: str = "", report: Progress | None = None
+) -> Contents:
     """Checks a table and its images, and keeps a copy of both.
 
     Raises:
@@ -70,7 +73,7 @@ def add(upload: Upload, given: Given = "", title: str = "") -> Contents:
         raise BadRequest(
             f"The title has {len(name)} characters.", f"Use up to {LONGEST_TITLE} characters."
         )
-    made = read(upload, given, name)
+    made = read(upload, given, name, report=report)
     key = f"{PREFIX}{slug}-{made.fingerprint[:8]}"
     _write(key, made)
     return load(key)
