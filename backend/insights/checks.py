@@ -139,7 +139,7 @@ def _texts(rows: Rows, frame: pd.DataFrame, said: ColumnMap, files: ImageFiles) 
         tagged += any(TAG.search(part) for part in parts)
     if tagged:
         rows.notes.append(
-            f"{tagged:,} of {len(frame):,} texts hold HTML tags, which are shown and never rendered."
+            f"{tagged:,} of {len(frame):,} texts hold HTML tags, which are shown, never rendered."
         )
 
 

@@ -153,7 +153,7 @@ def test_emoji_right_to_left_text_and_html_stay_as_they_are():
     rows = [f"{i},e{i},mail,{text},,100,5" for i, text in enumerate(texts)]
     held = importer.read(upload(rows, images=None))
     assert list(held.texts()) == texts
-    assert held.notes[0] == "1 of 4 texts hold HTML tags, which are shown and never rendered."
+    assert held.notes[0] == "1 of 4 texts hold HTML tags, which are shown, never rendered."
     assert cell_text("a\x00b\ud800c\n d\t e") == "a b c d e"
 
 
