@@ -122,6 +122,15 @@ class InsightNet(nn.Module):
             for _ in range(shape.heads)
         )
 
+    def head_of(self, modality: Modality) -> nn.Linear:
+        """The head that a modality's encoder is pre-trained with."""
+        return cast(nn.Linear, self.single[modality])
+
+    def last_layers(self) -> list[nn.Linear]:
+        """The layers of one unit: of every single head and every fusion MLP."""
+        fused = [cast(nn.Sequential, head)[-1] for head in self.fusion]
+        return [cast(nn.Linear, layer) for layer in (*self.single.values(), *fused)]
+
     def module_of(self, modality: Modality) -> nn.Module:
         """The encoder of a modality."""
         return self.get_submodule(modality)
@@ -133,7 +142,7 @@ class InsightNet(nn.Module):
             embedded: word vectors (l, t, 384) in place of those of ``lines.ids``.
         """
         if not len(lines.ids):
-            return self.single["text"].weight.new_zeros(lines.n, self.widths["text"])
+            return torch.zeros(lines.n, self.widths["text"])
         words = self.text.embed(lines.ids) if embedded is None else embedded
         tokens = self.text.tokens(words, lines.mask)
         return pooled(self.text, self.text.line(tokens, lines.mask), lines.owner, lines.n)
@@ -141,8 +150,7 @@ class InsightNet(nn.Module):
     def embed_image(self, centred: Tensor | None, has_image: Tensor) -> Tensor:
         """(n, width) of pictures less the mean colour; zero where there is none."""
         if centred is None or not has_image.any():
-            weight = self.single["image"].weight
-            return weight.new_zeros(len(has_image), self.widths["image"])
+            return torch.zeros(len(has_image), self.widths["image"])
         return self.image.pool(self.image.features(centred)) * has_image[:, None]
 
     def embed_domain(self, code: Tensor) -> Tensor:
@@ -177,7 +185,7 @@ class InsightNet(nn.Module):
 
     def single_rate(self, modality: Modality, embedding: Tensor) -> Tensor:
         """The success rate (n,) that one modality's own head tells."""
-        return torch.sigmoid(self.single[modality](embedding)[:, 0])
+        return torch.sigmoid(self.head_of(modality)(embedding)[:, 0])
 
     def forward(self, inputs: Inputs) -> Tensor:
         """The success rate (n,) in (0, 1)."""

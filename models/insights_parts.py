@@ -105,6 +105,7 @@ class WordsEncoder(nn.Module):
         self.register_buffer("table", table, persistent=False)
         self.project = nn.Linear(table.shape[1], width, bias=False)
         self.local = nn.Conv1d(width, width, 3, padding=1, bias=False)
+        self.seen = nn.Identity()  # the layer of Grad-CAM
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word vectors (l, t, 384), of length 1, of tokens (l, t)."""
@@ -114,7 +115,7 @@ class WordsEncoder(nn.Module):
         """Features (l, t, width) of each token, zero where ``mask`` is False."""
         x = self.project(embedded * mask[..., None])
         near = functional.elu(self.local(x.transpose(1, 2))).transpose(1, 2)
-        return cast(Tensor, (x + near) * mask[..., None])
+        return cast(Tensor, self.seen((x + near) * mask[..., None]))
 
     def line(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Vectors (l, width) of lines."""
@@ -138,6 +139,7 @@ class MiniLmEncoder(nn.Module):
         self.width = width
         self.held = [net.eval().requires_grad_(False)]  # in a list: no part of the state
         self.project = nn.Linear(self.raw_width, width, bias=False)
+        self.seen = nn.Identity()  # the layer of Grad-CAM
 
     def embed(self, ids: Tensor) -> Tensor:
         """Word vectors (l, t, 384) of tokens (l, t)."""
@@ -153,7 +155,8 @@ class MiniLmEncoder(nn.Module):
         for layer in net.encoder["layer"].children():
             x = layer(x, mask[:, None, None, :])
             found.append(x)
-        return torch.stack([found[k] for k in self.depths], 2) * mask[:, :, None, None]
+        stacked = torch.stack([found[k] for k in self.depths], 2)
+        return cast(Tensor, self.seen(stacked * mask[:, :, None, None]))
 
     def line(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """What is frozen of lines: (l, 2304)."""

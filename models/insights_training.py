@@ -117,12 +117,18 @@ def loss_of(logits: Tensor, target: Target, weights: Tensor, kind: Loss) -> Tens
             logits, rate.expand_as(logits), reduction="none"
         )
         return (weights * losses * shown / shown.mean()).mean() / rate.mean().clamp(min=1e-4)
-    wanted = torch.logit(rate.clamp(0.5 / shown.clamp(min=2), 1 - 1e-4))
+    wanted = log_rate(target)
     found, mean_found = _centred(logits, target.group)
     asked, mean_asked = _centred(wanted, target.group)
     spread = asked.var(correction=0).clamp(min=1e-4)
     inner = (weights * (found - asked) ** 2).mean() / spread
     return inner + LEVEL * (weights * (mean_found - mean_asked) ** 2).mean()
+
+
+def log_rate(target: Target) -> Tensor:
+    """Logits (n, 1) of the rates; that of half a click where there was none."""
+    floor = 0.5 / target.impressions.clamp(min=2)
+    return torch.logit(torch.maximum(target.rate, floor).clamp(max=1 - 1e-4))[:, None]
 
 
 def _centred(values: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,13 +148,13 @@ def batches(
     A last batch of one row is left out: batch norm has no variance of it.
     """
     if not whole:
-        for part in rows[torch.randperm(len(rows), generator=generator)].split(size):
+        for part in torch.split(rows[torch.randperm(len(rows), generator=generator)], size):
             if len(part) > 1:
                 yield part
         return
     order = torch.argsort(group[rows], stable=True)
     _, counts = torch.unique_consecutive(group[rows][order], return_counts=True)
-    groups = rows[order].split(counts.tolist())
+    groups = torch.split(rows[order], counts.tolist())
     held: list[Tensor] = []
     for k in torch.randperm(len(groups), generator=generator).tolist():
         held.append(groups[k])
@@ -177,7 +183,7 @@ def embedded(net: InsightNet, modality: Modality, data: Rows, rows: Tensor) -> T
     """The same of many rows, in eval mode and without gradients."""
     net.eval()
     with torch.inference_mode():
-        parts = [embed(net, modality, data, part) for part in rows.split(EVALUATION_BATCH)]
+        parts = [embed(net, modality, data, part) for part in torch.split(rows, EVALUATION_BATCH)]
     return torch.cat(parts).clone()
 
 
@@ -269,7 +275,7 @@ def _descend(
             part = target.of(rows)
             loss = loss_of(logits(rows, training=True), part, draws[part.group], plan.loss)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
         schedule.step()
         value = validation_loss(net, logits, target, plan)
@@ -288,7 +294,7 @@ def validation_loss(
     rows = plan.validation if len(plan.validation) > 1 else plan.training
     net.eval()
     with torch.inference_mode():
-        parts = rows.split(EVALUATION_BATCH)
+        parts = torch.split(rows, EVALUATION_BATCH)
         found = torch.cat([logits(part, training=False).mean(1, keepdim=True) for part in parts])
         loss = loss_of(found, target.of(rows), torch.ones_like(found), plan.loss)
     return float(loss)
@@ -303,9 +309,8 @@ def fit_projection(net: InsightNet, raw: Tensor, target: Target, loss: Loss, see
     Args:
         raw: (n, 2304) frozen features of the training rows; target: of the same rows.
     """
-    floor = 0.5 / target.impressions.clamp(min=2)
-    wanted = torch.logit(target.rate.clamp(min=floor.clamp(max=0.5), max=torch.tensor(1 - 1e-4)))
-    x, y = raw.double(), wanted[:, None].double()
+    wanted = log_rate(target)[:, 0]
+    x, y = raw.double(), log_rate(target).double()
     if loss == "within":
         x, y = _centred(x, target.group)[0], _centred(y, target.group)[0]
     else:
@@ -319,6 +324,7 @@ def fit_projection(net: InsightNet, raw: Tensor, target: Target, loss: Loss, see
     middle = float((raw.double() @ (slope / scale)).mean())
     with torch.no_grad():
         project.copy_(torch.stack(rows).float())
-        net.single["text"].weight.zero_()
-        net.single["text"].weight[0, 0] = scale
-        net.single["text"].bias.fill_(float(wanted.mean()) - scale * middle)
+        head = net.head_of("text")
+        head.weight.zero_()
+        head.weight[0, 0] = scale
+        head.bias.fill_(float(wanted.mean()) - scale * middle)

@@ -107,7 +107,7 @@ def batched(texts: Sequence[Text], encoder: Encoder = "words") -> tuple[Lines, I
         ids[k, has_marks : n + has_marks] = tokens
         words[k, has_marks : n + has_marks] = owners
         if has_marks:
-            ids[k, 0], ids[k, n + 1] = begin, end
+            ids[k, 0], ids[k, n + 1] = begin or 0, end or 0
         mask[k, : n + 2 * has_marks] = True
     owner = torch.tensor([k for k, _ in rows], dtype=torch.int64)
     return Lines(torch.from_numpy(ids), torch.from_numpy(mask), owner, len(texts)), words

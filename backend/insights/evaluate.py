@@ -121,10 +121,10 @@ def image_masks(
         raise BadRequest(f"threshold={threshold} is not usable.", "It is a cosine, -1 to 1.")
     flat_a, flat_b = _unit(a.reshape(-1, a.shape[2])), _unit(b.reshape(-1, b.shape[2]))
     similarity = flat_a @ flat_b.T
-    both_zero = ~flat_a.any(1)[:, None] & ~flat_b.any(1)[None]
-    similarity[both_zero] = 1.0
-    own_a = similarity.max(1) < threshold
-    own_b = similarity.max(0) < threshold
+    zero_a, zero_b = np.linalg.norm(flat_a, axis=1) == 0, np.linalg.norm(flat_b, axis=1) == 0
+    similarity[np.outer(zero_a, zero_b)] = 1.0
+    own_a = np.asarray(similarity.max(1) < threshold)
+    own_b = np.asarray(similarity.max(0) < threshold)
     return own_a.reshape(a.shape[:2]), own_b.reshape(b.shape[:2])
 
 
@@ -139,7 +139,7 @@ def image_change(
     sums = []
     for mask, (_, given, _) in zip(masks, (first, second), strict=True):
         values = np.asarray(given, np.float64)
-        sums.append(float(values[nearest(mask, values.shape)].sum()))
+        sums.append(float((values * nearest(mask, values.shape)).sum()))
     return sums[1] - sums[0], float(second[2]) - float(first[2])
 
 
@@ -156,12 +156,14 @@ def nearest(mask: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """A map (h, w) resized to (m, n) by its nearest place."""
     rows = np.arange(shape[0]) * mask.shape[0] // shape[0]
     columns = np.arange(shape[1]) * mask.shape[1] // shape[1]
-    return mask[np.ix_(rows, columns)]
+    found: NDArray[Any] = mask[np.ix_(rows, columns)]
+    return found
 
 
 def _unit(vectors: F64) -> F64:
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
+    unit: F64 = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
+    return unit
 
 
 def changes(found: Sequence[tuple[float, float]]) -> Changes:

@@ -17,7 +17,7 @@ from backend.insights.contents import Contents
 from backend.insights.models import InsightModel, half_width, serialised
 from backend.insights.prepared import Prepared, target
 from backend.protocols import I64
-from models.insights import InsightNet, Modality, Shape, built
+from models.insights import MODALITIES, InsightNet, Modality, Shape, built
 from models.insights_parts import Encoder, MiniLmEncoder
 from models.insights_training import (
     LOSSES,
@@ -140,7 +140,7 @@ def _untrained(data: Prepared, options: Options, rate: float) -> InsightNet:
     net.image.mean.copy_(data.mean_colour())
     bias = math.log(rate / (1 - rate)) if 0 < rate < 1 else 0.0
     with torch.no_grad():
-        for head in [*net.single.values(), *(fused[-1] for fused in net.fusion)]:
+        for head in net.last_layers():
             head.weight.mul_(0.1)
             head.bias.fill_(bias)
     return net
@@ -205,7 +205,7 @@ def predictions(net: InsightNet, held: Contents, design: encoding.Design) -> F64
     data = Prepared(held, np.arange(len(held)), design, net.shape.encoder)
     rows = torch.arange(len(held))
     with torch.inference_mode():
-        found = {m: embedded(net, m, data, rows) for m in ("image", "text", "domain", "features")}
+        found = {m: embedded(net, m, data, rows) for m in MODALITIES}
         return np.asarray(net.rate(found).numpy(), np.float64)
 
 
