@@ -18,9 +18,9 @@ from torch.nn import functional
 from models.text_encoder import WIDTH, MiniLM
 
 Encoder = Literal["words", "minilm"]
-IMAGE_PX: Final = 128
-CELLS: Final = 16  # the feature map and every map of attributions are 16 x 16, a cell is 8 px
-CELL_PX: Final = IMAGE_PX // CELLS
+
+
+
 WORDS_SCALE: Final = 1 / 16  # of the sum over words: a text of 16 words has the size of a mean
 CELLS_SCALE: Final = 8.0  # of the mean over cells, most of which show background
 PAPER_MLP: Final = (512, 1024, 1024, 512)  # MLP1 and MLP2 of table 3.1

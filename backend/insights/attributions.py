@@ -27,7 +27,7 @@ from backend.insights.models import InsightModel
 from backend.insights.parts import Opened
 from backend.protocols import F32, I64
 from models.insights import InsightNet, Modality
-from models.insights_parts import CELL_PX
+from models.insights_cells import CELL_PX
 
 Method = Literal["integrated-gradients", "grad-cam", "kernel-shap", "feature-ablation", "pca"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)

@@ -21,7 +21,8 @@ from backend.insights.contents import Contents
 from backend.protocols import F32, I64, U8
 from models.cards import CARDS, read_card
 from models.insights import Inputs
-from models.insights_parts import IMAGE_PX, Encoder, Lines
+from models.insights_cells import IMAGE_PX
+from models.insights_parts import Encoder, Lines
 from models.text_encoder import MiniLM, load_encoder, load_tokenizer
 
 LINE_TOKENS: Final = 64  # longer lines go on in another one

@@ -132,6 +132,7 @@ def fit(held: Contents, options: Options, report: Report = lambda *_: None) -> F
 
 
 def _untrained(data: Prepared, options: Options, rate: float) -> InsightNet:
+    encoding.word_vectors()  # making MiniLM draws from the generator as well
     torch.manual_seed(options.seed)
     n_columns = len(data.design.columns)
     width = 16 if options.encoder == "minilm" else 64

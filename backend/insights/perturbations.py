@@ -13,7 +13,7 @@ from backend.insights import parts as taken
 from backend.insights.parts import Opened
 from backend.protocols import I64
 from models.insights import InsightNet, Modality
-from models.insights_parts import CELL_PX, CELLS
+from models.insights_cells import CELL_PX, CELLS
 
 BLOCK: Final = 2  # cells on a side
 SAMPLES: Final = 200  # of Kernel SHAP, a content

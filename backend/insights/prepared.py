@@ -10,7 +10,8 @@ from backend.insights import encoding
 from backend.insights.contents import Contents
 from backend.insights.encoding import Design
 from backend.protocols import I64, U8
-from models.insights_parts import IMAGE_PX, Encoder, Lines
+from models.insights_cells import IMAGE_PX
+from models.insights_parts import Encoder, Lines
 from models.insights_training import Target
 
 READ: int = 256  # pictures read at a time
