@@ -20,7 +20,6 @@ from models.text_encoder import WIDTH, MiniLM
 Encoder = Literal["words", "minilm"]
 
 
-
 WORDS_SCALE: Final = 1 / 16  # of the sum over words: a text of 16 words has the size of a mean
 CELLS_SCALE: Final = 8.0  # of the mean over cells, most of which show background
 PAPER_MLP: Final = (512, 1024, 1024, 512)  # MLP1 and MLP2 of table 3.1

@@ -52,7 +52,7 @@ def letters(tags: Iterable[tuple[str, str]]) -> str:
     """
     made = []
     for word, tag in tags:
-        if tag.startswith("JJ") or tag in ("CD", "VBN") and word.isalpha():
+        if tag.startswith("JJ") or (tag in ("CD", "VBN") and word.isalpha()):
             made.append("A")
         elif tag.startswith("NN"):
             made.append("N")
@@ -81,7 +81,7 @@ def extract(texts: Iterable[str]) -> Iterator[list[Found]]:
     for doc in tagger().pipe(cut, batch_size=BATCH):
         tokens = [token for token in doc if not token.is_space]
         code = letters((token.text, token.tag_) for token in tokens)
-        breaks = {k for k, token in enumerate(tokens[:-1]) if "\n" in token.whitespace_ + _gap(token)}
+        breaks = {k for k, token in enumerate(tokens[:-1]) if "\n" in _gap(token)}
         found = []
         for start, end in matches(code):
             if any(start <= k < end - 1 for k in breaks):

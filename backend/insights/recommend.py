@@ -294,9 +294,7 @@ def patches(
     return Lists(positive, negative, found.note, found.n_contents, found.split_at_median)
 
 
-def equal_draw(
-    chosen: Sequence[Cluster], k: int, rng: np.random.Generator
-) -> tuple[Patch, ...]:
+def equal_draw(chosen: Sequence[Cluster], k: int, rng: np.random.Generator) -> tuple[Patch, ...]:
     """The same number of patches from each cluster, at least one, all of a smaller cluster."""
     if not chosen:
         return ()

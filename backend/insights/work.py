@@ -1,0 +1,218 @@
+"""The works of this package, run by the worker processes: parameters in, named arrays out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from backend.cache import ArrayStore
+from backend.errors import BadRequest, NotFound
+from backend.insights import attributions, contents, fitting, models, parts, whatif
+from backend.insights.attributions import Attribution
+from backend.insights.contents import Contents
+from backend.insights.models import InsightModel
+from backend.insights.whatif import Draft
+from backend.protocols import I64, JSON, Arrays
+from models.insights_cells import CELLS
+
+BATCH: Final = 16
+MOST_SLOW: Final = 1500  # contents that are explained where an encoder or a method is slow
+SLOW: Final = ("kernel-shap", "feature-ablation", "pca")
+
+
+class Ticket(Protocol):
+    """What a work function is handed: progress with cancel, and earlier results."""
+
+    @property
+    def store(self) -> ArrayStore: ...
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+    def log(self, text: str) -> None: ...
+
+
+def asked(params: Mapping[str, JSON]) -> tuple[Contents, InsightModel]:
+    """The set and the model of a job.
+
+    Raises:
+        NotFound: one of them is gone.
+    """
+    item_set = str(params["set"])
+    return contents.load(item_set), models.load(item_set, str(params.get("model", "")))
+
+
+def fit(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``insights.fit``: one model, kept under its name.
+
+    Returns:
+        metrics (k,) and their names (k,); fingerprint (1,).
+
+    Raises:
+        BadRequest: a setting is not usable, or there is too little to learn from.
+    """
+    held = contents.load(str(params["set"]))
+    loss = str(params.get("loss") or fitting.default_loss(held))
+    options = fitting.Options(
+        str(params.get("encoder") or "words"), loss,  # type: ignore[arg-type]
+        int(str(params.get("seed", 0))), int(str(params.get("epochs", 0))),
+    ).checked()  # fmt: skip
+    stages = 5
+
+    def report(stage: str, done: int, total: int, value: float) -> None:
+        place = ("image", "text", "domain", "features", "joint").index(stage)
+        ticket(round(1000 * (place + done / total)), 1000 * stages)
+        ticket.log(
+            json.dumps({"stage": stage, "epoch": done, "of": total, "loss": round(value, 5)})
+        )
+
+    made = fitting.fit(held, options, report)
+    info = models.store(str(params["name"]), made.to_bytes())
+    return {
+        "names": np.array(list(info.metrics)),
+        "metrics": np.array(list(info.metrics.values()), np.float64),
+        "fingerprint": np.array([info.fingerprint]),
+    }
+
+
+def predict(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``insights.predict``: rate, low, high (n,) of every content, 90 % interval; text, image (n,)
+    what one modality alone says.
+    """
+    held, model = asked(params)
+    found: dict[str, list[Any]] = {"rate": [], "text": [], "image": []}
+    for start in range(0, len(held), models.BATCH):
+        rows = np.arange(start, min(len(held), start + models.BATCH))
+        inputs = model.inputs(held, rows)
+        found["rate"].append(model.predict(inputs))
+        for modality in ("text", "image"):
+            found[modality].append(model.predict_single(inputs, modality))  # type: ignore[arg-type]
+        ticket(int(rows[-1]) + 1, len(held))
+    whole = {name: np.concatenate(values) for name, values in found.items()}
+    low, high = model.interval(whole["rate"])
+    return whole | {"low": low, "high": high}
+
+
+def explained_rows(held: Contents, model: InsightModel, method: str) -> I64:
+    """The contents that a history explains: all, or where that takes too long the pairs of held-out
+    experiments first and then the newest.
+    """
+    if (model.net.shape.encoder == "words" and method not in SLOW) or len(held) <= MOST_SLOW:
+        return np.arange(len(held))
+    pairs = np.concatenate([held.pairs(split).ravel() for split in ("test", "out-of-domain")])
+    newest = np.argsort(held.dates, kind="stable")[::-1]
+    order = np.concatenate([pairs, newest])
+    _, first = np.unique(order, return_index=True)
+    chosen: I64 = np.sort(order[np.sort(first)][:MOST_SLOW])
+    return chosen
+
+
+def attribute(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``insights.attributions``: single-modality attributions of the history (section 3.4.3).
+
+    Returns:
+        rows (r,); word_offsets (r + 1,) and word_values of each row's words, by the text model;
+        maps (r, 16, 16) float16 by the picture model, zero without a picture; text_error and
+        image_error (r,) completeness errors, NaN where there is nothing.
+    """
+    held, model = asked(params)
+    method = attributions.checked_method(str(params["method"]))
+    rows = explained_rows(held, model, method)
+    words: list[Any] = [np.zeros(0, np.float32)]
+    offsets, errors = [0], np.full((2, len(rows)), np.nan)
+    maps = np.zeros((len(rows), CELLS, CELLS), np.float16)
+    has_picture = held.pictures is not None
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        for which in ("text", "image") if has_picture else ("text",):
+            opened = parts.open_rows(model, held, part, which)  # type: ignore[arg-type]
+            for k, one in enumerate(attributions.attribute(model, opened, method), start):
+                if which == "text":
+                    values = one.values.get("text", np.zeros(len(one.words), np.float32))
+                    words.append(values)
+                    offsets.append(offsets[-1] + len(values))
+                elif "image" in one.values:
+                    maps[k] = one.values["image"]
+                if one.values:
+                    errors[int(which == "image"), k] = one.completeness_error
+        ticket(start + len(part), len(rows))
+    return {
+        "rows": rows, "word_offsets": np.array(offsets), "word_values": np.concatenate(words),
+        "maps": maps, "text_error": errors[0], "image_error": errors[1],
+    }  # fmt: skip
+
+
+def draft_of(params: Mapping[str, JSON]) -> Draft:
+    """The draft of a quick request."""
+    return Draft.of(params.get("draft"))
+
+
+def row_of(params: Mapping[str, JSON], held: Contents) -> int:
+    """The content of a quick request.
+
+    Raises:
+        NotFound, BadRequest: there is none, or it is no number.
+    """
+    row = params.get("row")
+    if type(row) is not int:
+        raise BadRequest(f"row={str(row)[:40]!r} is not a whole number.")
+    return held.checked_row(row)
+
+
+def content(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``insights.content``: the attributions of one content or draft by the whole model.
+
+    Returns:
+        words (w,), spans (w, 2), word_values (w,); map (16, 16) where there is a picture; domain
+        (1,); features (f,) and feature_names (f,); numbers (6,): prediction, low, high, baseline,
+        completeness error, steps; flagged (1,).
+    """
+    held, model = asked(params)
+    method = attributions.checked_method(str(params.get("method", attributions.METHODS[0])))
+    opened = whatif.opened_draft(model, held, row_of(params, held), draft_of(params))
+    (one,) = attributions.attribute(model, opened, method)
+    return told(one, model)
+
+
+def told(one: Attribution, model: InsightModel) -> dict[str, Any]:
+    """One attribution as arrays."""
+    low, high = model.interval(np.array([one.prediction]))
+    numbers = (one.prediction, low[0], high[0], one.baseline, one.completeness_error, one.steps)
+    found: dict[str, Any] = {
+        "words": np.array(one.words, dtype=np.str_),
+        "spans": np.array(one.spans, np.int64).reshape(-1, 2),
+        "word_values": one.values.get("text", np.zeros(len(one.words), np.float32)),
+        "domain": np.ravel(one.values.get("domain", np.zeros(1, np.float32))),
+        "features": one.values.get("features", np.zeros(0, np.float32)),
+        "feature_names": np.array(model.design.names, dtype=np.str_),
+        "numbers": np.array(numbers, np.float64),
+        "flagged": np.array([one.is_flagged]),
+    }
+    if "image" in one.values:
+        found["map"] = one.values["image"]
+    return found
+
+
+def change(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+    """``insights.whatif``: numbers (8,), the fields of ``whatif.Prediction`` in their order."""
+    held, model = asked(params)
+    found = whatif.predict(model, held, row_of(params, held), draft_of(params))
+    return {
+        "numbers": np.array(
+            [found.rate, found.low, found.high, found.before, found.difference,
+             found.difference_low, found.difference_high, found.took_ms]
+        )
+    }  # fmt: skip
+
+
+def stored(params: Mapping[str, JSON], name: str, ticket: Ticket) -> Arrays | None:
+    """An earlier result that a job builds on; ``None`` where it made room for others.
+
+    Raises:
+        NotFound: the job does not name it.
+    """
+    if name not in params:
+        raise NotFound(f"The job names no {name}.", "Start it from the page again.")
+    return ticket.store.get(str(params[name]))
