@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from models.insights_parts import (
+    KINDS,
     PAPER_FUSION,
     PAPER_MLP,
     CellsEncoder,
@@ -45,7 +46,7 @@ class Shape:
         n_domains: length of the one-hot code; n_features: columns of F after encoding.
         mlp: widths of MLP1 and MLP2; fusion: of MLP3 before its last layer of one unit.
         heads: how many fusion MLPs are averaged.
-        image_width, text_width: of the embeddings.
+        image_width, text_width: of the embeddings; kinds: of places of pictures.
     """
 
     n_domains: int
@@ -54,7 +55,8 @@ class Shape:
     mlp: tuple[int, ...] = (32, 16)
     fusion: tuple[int, ...] = (64, 32)
     heads: int = 5
-    image_width: int = 64
+    image_width: int = 16
+    kinds: int = KINDS
     text_width: int = 64
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class InsightNet(nn.Module):
     def __init__(self, shape: Shape, text: TextEncoder) -> None:
         super().__init__()
         self.shape = shape
-        self.image = CellsEncoder(shape.image_width)
+        self.image = CellsEncoder(shape.image_width, shape.kinds)
         self.text = text
         self.domain = Mlp(shape.n_domains, shape.mlp)
         self.features = Mlp(max(shape.n_features, 1), shape.mlp)

@@ -1,8 +1,8 @@
 """The encoders of a marketing content: pictures by cells, text by lines, categories by MLPs.
 
 Source: Advancing Vision Intelligence (dissertation, 2024), chapter 3, table 3.1. Its ResNet-18 and
-BERT are swapped for encoders that one core can train: a convolutional net whose features reach 32
-px, and word vectors with one convolution over neighbours, or MiniLM.
+BERT are swapped for encoders that one core can train: kinds of places that a small convolutional
+net tells apart, and word vectors with one convolution over neighbours, or MiniLM.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Encoder = Literal["words", "minilm"]
 
 
 WORDS_SCALE: Final = 1 / 16  # of the sum over words: a text of 16 words has the size of a mean
-CELLS_SCALE: Final = 8.0  # of the mean over cells, most of which show background
+CELL_WIDTH: Final = 40
+KINDS: Final = 192  # of places of pictures
 PAPER_MLP: Final = (512, 1024, 1024, 512)  # MLP1 and MLP2 of table 3.1
 PAPER_FUSION: Final = (512, 1024, 1024)  # MLP3 of table 3.1, before fc-1
 
@@ -55,38 +56,68 @@ class Mlp(nn.Sequential):
         self.width = into
 
 
-class CellsEncoder(nn.Module):
-    """A picture as the mean of 16 x 16 local features, each of which sees 32 x 32 px.
+def cell_layers() -> nn.Sequential:
+    """A small net (b, 3, h, w) -> (b, 40, h / 8, w / 8) whose places see 24 px across.
 
-    Local features let a patch be encoded on its own, so that C patches on M contents cost C + M
-    passes.
+    It was trained to tell what EfficientNet-Lite0's third stage tells of a place
+    (``backend.insights.distilling``), at a fifteenth of the cost.
+    """
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 4, 4), nn.BatchNorm2d(32), nn.ReLU(),
+        nn.Conv2d(32, 48, 3, 1, 1), nn.BatchNorm2d(48), nn.ReLU(),
+        nn.Conv2d(48, 96, 2, 2), nn.BatchNorm2d(96), nn.ReLU(),
+        nn.Conv2d(96, 96, 3, 1, 1), nn.BatchNorm2d(96), nn.ReLU(),
+        nn.Conv2d(96, CELL_WIDTH, 1),
+    )  # fmt: skip
+
+
+class CellsEncoder(nn.Module):
+    """A picture as how much it has of each of some kinds of places, and a linear map of that.
+
+    Kinds are K-means centres of the places of the training pictures; a place belongs to those it
+    is nearer to than on average (the triangle code of Coates and Ng 2011, AISTATS, section 3.2).
+    Being local, a patch can be encoded on its own, so that C patches on M contents cost C + M
+    passes. Only the linear map and the centres are learned from success rates and pictures here.
     """
 
     mean: Tensor
+    origin: Tensor
+    centres: Tensor
+    middle: Tensor
+    scale: Tensor
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 16, kinds: int = KINDS) -> None:
         super().__init__()
         self.width = width
         self.register_buffer("mean", torch.full((3,), 0.5))
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, 24, 4, 4), nn.BatchNorm2d(24), nn.ELU(),
-            nn.Conv2d(24, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ELU(),
-            nn.Conv2d(32, 64, 2, 2), nn.BatchNorm2d(64), nn.ELU(),
-            nn.Conv2d(64, width, 3, 1, 1), nn.BatchNorm2d(width), nn.ELU(),
-        )  # fmt: skip
+        self.register_buffer("origin", torch.full((3,), 0.5))  # the mean its layers were trained at
+        self.register_buffer("centres", torch.randn(kinds, CELL_WIDTH))
+        self.register_buffer("middle", torch.zeros(kinds))
+        self.register_buffer("scale", torch.ones(kinds))
+        self.layers = cell_layers()
+        self.project = nn.Linear(kinds, width, bias=False)
+        self.seen = nn.Identity()  # the layer of Grad-CAM
 
     def centred(self, pixels: Tensor) -> Tensor:
         """Pixels (b, 3, h, w) in [0, 1] less the mean colour, so zero is that colour."""
         return pixels - self.mean[:, None, None]
 
     def features(self, centred: Tensor) -> Tensor:
-        """(b, 3, h, w) -> (b, width, h / 8, w / 8)."""
-        return cast(Tensor, self.layers(centred))
+        """(b, 3, h, w) -> (b, kinds, h / 8, w / 8), all >= 0."""
+        places = self.layers(centred + (self.mean - self.origin)[:, None, None])
+        products = functional.conv2d(places, self.centres[:, :, None, None])
+        lengths = (places**2).sum(1, keepdim=True)
+        squares = lengths + (self.centres**2).sum(1)[:, None, None] - 2 * products
+        away = torch.sqrt(squares.clamp(min=0) + 1e-6)
+        return cast(Tensor, self.seen(torch.relu(away.mean(1, keepdim=True) - away)))
 
-    @staticmethod
-    def pool(features: Tensor) -> Tensor:
-        """The embedding (b, width) of features (b, width, h, w)."""
-        return features.mean(dim=(2, 3)) * CELLS_SCALE
+    def raw(self, features: Tensor) -> Tensor:
+        """(b, kinds) how much of each kind features (b, kinds, h, w) have, standardised."""
+        return (features.mean((2, 3)) - self.middle) / self.scale
+
+    def pool(self, features: Tensor) -> Tensor:
+        """The embedding (b, width) of features (b, kinds, h, w)."""
+        return cast(Tensor, self.project(self.raw(features)))
 
 
 class WordsEncoder(nn.Module):

@@ -22,9 +22,8 @@ Loss = Literal["mse", "binomial", "within"]
 LOSSES: Final[tuple[Loss, ...]] = ("mse", "binomial", "within")
 Stage = Literal["image", "text", "domain", "features", "joint"]
 DROP: Final = 0.1  # how often a modality is left out in joint training, as if it were missing
-SHIFT_PX: Final = 8
-LEVEL: Final = 0.1  # weight of the mean of an experiment beside the differences within it
-RIDGE: Final = 5.0
+LEVEL: Final = 0.2  # weight of the mean of an experiment beside the differences within it
+RIDGE: Final[Mapping[str, float]] = {"image": 400.0, "text": 5.0}
 EVALUATION_BATCH: Final = 128
 
 
@@ -122,7 +121,8 @@ def loss_of(logits: Tensor, target: Target, weights: Tensor, kind: Loss) -> Tens
     asked, mean_asked = _centred(wanted, target.group)
     spread = asked.var(correction=0).clamp(min=1e-4)
     inner = (weights * (found - asked) ** 2).mean() / spread
-    return inner + LEVEL * (weights * (mean_found - mean_asked) ** 2).mean()
+    shift = (weights * (mean_found - mean_asked) ** 2).mean()
+    return inner + LEVEL * shift / mean_asked.var(correction=0).clamp(min=0.05)
 
 
 def log_rate(target: Target) -> Tensor:
@@ -187,14 +187,6 @@ def embedded(net: InsightNet, modality: Modality, data: Rows, rows: Tensor) -> T
     return torch.cat(parts).clone()
 
 
-def shifted(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """The same pictures moved by up to 8 px, what is missing repeated from the edge."""
-    dx, dy = torch.randint(0, 2 * SHIFT_PX + 1, (2,), generator=generator).tolist()
-    wide = nn.functional.pad(pixels, (SHIFT_PX,) * 4, mode="replicate")
-    height, width = pixels.shape[2:]
-    return wide[:, :, dy : dy + height, dx : dx + width]
-
-
 def pretrain(net: InsightNet, modality: Modality, data: Rows, target: Target, plan: Plan) -> float:
     """Phase 1: one encoder with its own head; MLP3 is untouched. Tells the validation loss."""
     preset = plan.presets[modality]
@@ -203,10 +195,6 @@ def pretrain(net: InsightNet, modality: Modality, data: Rows, target: Target, pl
     optimiser = torch.optim.Adam(modules.parameters(), lr=preset.lr, betas=preset.betas)
 
     def logits(rows: Tensor, *, training: bool) -> Tensor:
-        if modality == "image" and training:
-            pixels = data.pixels(rows)
-            moved = None if pixels is None else net.image.centred(shifted(pixels, generator))
-            return cast(Tensor, net.single["image"](net.embed_image(moved, data.has_image[rows])))
         return cast(Tensor, net.single[modality](embed(net, modality, data, rows)))
 
     return _descend(net, modules, optimiser, logits, target, plan, modality, generator)
@@ -300,31 +288,33 @@ def validation_loss(
     return float(loss)
 
 
-def fit_projection(net: InsightNet, raw: Tensor, target: Target, loss: Loss, seed: int) -> None:
-    """Sets the linear map of MiniLM's frozen features and the text head, in closed form.
+def fit_projection(
+    net: InsightNet, modality: Literal["image", "text"], raw: Tensor, target: Target, loss: Loss
+) -> None:
+    """Phase 1 of an encoder whose features are frozen: its linear map and head, in closed form.
 
     The first direction is the ridge regression of the log rates on the features, both less the
     means of their experiment where the loss is ``within``; the others are principal components.
 
     Args:
-        raw: (n, 2304) frozen features of the training rows; target: of the same rows.
+        raw: (n, k) frozen features of the training rows; target: of the same rows.
     """
     wanted = log_rate(target)[:, 0]
-    x, y = raw.double(), log_rate(target).double()
+    x, y = raw.double(), wanted[:, None].double()
     if loss == "within":
         x, y = _centred(x, target.group)[0], _centred(y, target.group)[0]
     else:
         x, y = x - x.mean(0), y - y.mean()
-    gram = x.T @ x + RIDGE * torch.eye(x.shape[1], dtype=x.dtype)
+    gram = x.T @ x + RIDGE[modality] * torch.eye(x.shape[1], dtype=x.dtype)
     slope = torch.linalg.solve(gram, x.T @ y)[:, 0]
-    _, _, axes = torch.svd_lowrank(x, q=net.text.width, niter=2)
-    project = cast(Any, net.text).project.weight
+    project = cast(Any, net.module_of(modality)).project.weight
+    _, _, axes = torch.svd_lowrank(x, q=len(project), niter=2)
     scale = float((x @ slope).std().clamp(min=1e-6))
     rows = [slope / scale, *(axis / (x @ axis).std().clamp(min=1e-6) for axis in axes.T[:-1])]
     middle = float((raw.double() @ (slope / scale)).mean())
+    head = net.head_of(modality)
     with torch.no_grad():
         project.copy_(torch.stack(rows).float())
-        head = net.head_of("text")
         head.weight.zero_()
         head.weight[0, 0] = scale
         head.bias.fill_(float(wanted.mean()) - scale * middle)

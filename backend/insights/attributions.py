@@ -199,7 +199,7 @@ def grad_cam(net: InsightNet, contents: Opened) -> dict[Modality, Tensor]:
     """
     parts, hooks = dict(contents.parts), []
     held: dict[Modality, Tensor] = {}
-    layers_of: dict[Modality, nn.Module] = {"image": net.image.layers, "text": net.text.seen}
+    layers_of: dict[Modality, nn.Module] = {"image": net.image.seen, "text": net.text.seen}
 
     def keep(name: Modality, output: Tensor) -> Tensor:
         held[name] = output.detach().requires_grad_(True)

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from backend.insights.contents import Contents
+from backend.insights.encoded_features import features_of
 from backend.protocols import F32, I64, U8
 from models.cards import CARDS, read_card
 from models.insights import Inputs
@@ -200,19 +201,6 @@ def feature_columns(design: Design, values: Sequence[Mapping[str, float | str]])
                 made[k, at : at + len(levels)] = code - np.array(shares, np.float32)
             at += len(levels)
     return made
-
-
-def features_of(held: Contents, row: int) -> dict[str, float | str]:
-    """The features of a content by name, missing ones left out."""
-    found: dict[str, float | str] = {
-        name: float(values[row])
-        for name, values in held.numbers.items()
-        if values[row] == values[row]
-    }
-    for name, choice in held.choices.items():
-        if choice.codes[row] >= 0:
-            found[name] = choice.values[int(choice.codes[row])]
-    return found
 
 
 def pixels_tensor(pixels: U8) -> Tensor:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backend.errors import BadRequest
 from backend.insights import encoding, evaluate
+from backend.insights import pictures_code as pictures
 from backend.insights.contents import Contents
 from backend.insights.models import InsightModel, half_width, serialised
 from backend.insights.prepared import Prepared, target
@@ -87,12 +88,11 @@ class Fitted:
 
 
 def default_loss(held: Contents) -> Loss:
-    """``within`` where most contents stand in experiments of text only: what their arms share is
-    then not in the model's inputs. Else ``mse``, as in the source.
+    """``within`` where most contents stand in experiments, so that what all arms of one share
+    (audience, season, place) is not taken for their doing; else ``mse``, as in the source.
     """
-    _, counts = np.unique(held.experiment, return_counts=True)
-    is_compared = counts[counts > 1].sum() > 0.5 * len(held)
-    return "within" if is_compared and held.pictures is None and len(held.domains) < 2 else "mse"
+    _, place, counts = np.unique(held.experiment, return_inverse=True, return_counts=True)
+    return "within" if (counts[place] > 1).mean() > 0.5 else "mse"
 
 
 def fit(held: Contents, options: Options, report: Report = lambda *_: None) -> Fitted:
@@ -120,9 +120,13 @@ def fit(held: Contents, options: Options, report: Report = lambda *_: None) -> F
         options.loss, options.seed, report,
     )  # fmt: skip
     for modality in _there(held, data):
-        if modality == "text" and isinstance(net.text, MiniLmEncoder):
+        if modality == "image":
+            pictures.fit_kinds(net, data, training, options.seed, report)
+            rows, raw = pictures.raw(net, data, training)
+            fit_projection(net, "image", raw, wanted.of(rows), options.loss)
+        elif modality == "text" and isinstance(net.text, MiniLmEncoder):
             raw = raw_text(net, data, plan.training, report)
-            fit_projection(net, raw, wanted.of(plan.training), options.loss, options.seed)
+            fit_projection(net, "text", raw, wanted.of(plan.training), options.loss)
         else:
             pretrain(net, modality, data, wanted, plan)
     joint(net, data, wanted, plan)

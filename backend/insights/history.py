@@ -89,9 +89,8 @@ class History:
             return Pairs(arrays[key], arrays[f"{name}_pairs.gained"]) if key in arrays else None
 
         names = ("row", "place", "value", "cluster", "distance", "embedding", "tried", "inertia")
-        patches = Patches(
-            *(arrays[f"patches.{name}"] for name in names), int(arrays["patches.chosen"][0])
-        )
+        told: dict[str, Any] = {name: arrays[f"patches.{name}"] for name in names}
+        patches = Patches(**told, chosen=int(arrays["patches.chosen"][0]))
         return cls(
             held, arrays["rows"], seen("words"), seen("phrases"), patches,
             pairs("text"), pairs("image"),

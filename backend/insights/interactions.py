@@ -98,7 +98,7 @@ def table(
             "image": embedded["image"].repeat(texts, 1),
             **rest,
         }
-        v = net.rate(whole).double().view(texts, images).numpy()  # type: ignore[arg-type]
+        v = net.rate(whole).double().view(texts, images).numpy()
     by_text, by_image = shapley(int(n["text"])), shapley(int(n["image"]))
     return Table(
         float(v[0, 0]), by_text @ v[:, 0], by_image @ v[0], by_text @ v @ by_image.T,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.insights import encoding
+from backend.insights import encoded_features, encoding
 from backend.insights.contents import Contents
 from backend.insights.encoding import Design
 from backend.protocols import I64, U8
@@ -29,7 +29,7 @@ class Prepared:
         self.held, self.design, self.encoder = held, design, encoder
         names = [held.domains[int(d)] for d in held.domain]
         self.domain = torch.from_numpy(encoding.domain_code(design, names))
-        told = [encoding.features_of(held, row) for row in range(len(held))]
+        told = [encoded_features.features_of(held, row) for row in range(len(held))]
         self.features = torch.from_numpy(encoding.feature_columns(design, told))
         self._texts = {int(row): encoding.cut(held.text(int(row))) for row in rows}
         self.has_image = torch.zeros(len(held), dtype=torch.bool)

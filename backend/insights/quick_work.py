@@ -21,22 +21,23 @@ def interactions_of(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
     Returns:
         texts (t,) of the phrases, boxes (i, 4) of the patches in shares of the sides; own_text
         (t + 1,), own_image (i + 1,), pair (t + 1, i + 1), the last of each for the rest; numbers
-        (2,): base and prediction. base + own_text + own_image + pair add up to the prediction.
+        (3,): baseline, base and prediction. base, which has domain and features but neither text
+        nor picture, + own_text + own_image + pair add up to the prediction.
     """
     held, model = work.asked(params)
     row, players = work.row_of(params, held), params.get("players", 4)
-    if type(players) is not int or not 1 <= players < interactions.MOST:
-        raise BadRequest(f"players={str(players)[:40]!r} is not usable.", "1 to 5.")
-    draft = work.draft_of(params)
+    if type(players) is not int or not 2 <= players <= interactions.MOST:
+        raise BadRequest(f"players={str(players)[:40]!r} is not usable.", "2 to 6.")
+    draft = work.draft_of(params, held)
     opened = whatif.opened_draft(model, held, row, draft)
     (one,) = attributions.attribute(model, opened, "grad-cam")
-    parts = whatif.texts_of(held, row, draft)
+    parts = draft.parts(held, row)
     text = "\n".join(part for part in parts if part)
     values = np.asarray(one.values.get("text", np.zeros(0)), np.float64)
-    chosen = strongest_phrases(text, one.spans, values, players)
+    chosen = strongest_phrases(text, one.spans, values, players - 1)
     places: list[tuple[int, int]] = []
     if "image" in one.values:
-        places = [(r, c) for r, c, _ in patches.strongest(one.values["image"], players)]
+        places = [(r, c) for r, c, _ in patches.strongest(one.values["image"], players - 1)]
     made = interactions.table(model, opened, [words for _, words in chosen], places)
     side = patches.SIDE * CELL_PX / IMAGE_PX
     boxes = [(c * CELL_PX / IMAGE_PX, r * CELL_PX / IMAGE_PX, side, side) for r, c in places]
@@ -44,7 +45,7 @@ def interactions_of(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
         "texts": np.array([name for name, _ in chosen], dtype=np.str_).reshape(-1),
         "boxes": np.array(boxes, np.float64).reshape(-1, 4),
         "own_text": made.main_text, "own_image": made.main_image, "pair": made.pair,
-        "numbers": np.array([made.base, made.prediction]),
+        "numbers": np.array([one.baseline, made.base, made.prediction]),
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -10,11 +11,11 @@ import numpy as np
 
 from backend.cache import ArrayStore
 from backend.errors import BadRequest, NotFound
-from backend.insights import attributions, contents, fitting, models, parts, whatif
+from backend.insights import attributions, changes, contents, fitting, models, parts, whatif
 from backend.insights.attributions import Attribution
+from backend.insights.changes import Changes
 from backend.insights.contents import Contents
 from backend.insights.models import InsightModel
-from backend.insights.whatif import Draft
 from backend.protocols import I64, JSON, Arrays
 from models.insights_cells import CELLS
 
@@ -56,7 +57,7 @@ def fit(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     held = contents.load(str(params["set"]))
     loss = str(params.get("loss") or fitting.default_loss(held))
     options = fitting.Options(
-        str(params.get("encoder") or "words"), loss,  # type: ignore[arg-type]
+        str(params.get("encoder") or "words"), loss,
         int(str(params.get("seed", 0))), int(str(params.get("epochs", 0))),
     ).checked()  # fmt: skip
     stages = 5
@@ -64,9 +65,8 @@ def fit(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     def report(stage: str, done: int, total: int, value: float) -> None:
         place = ("image", "text", "domain", "features", "joint").index(stage)
         ticket(round(1000 * (place + done / total)), 1000 * stages)
-        ticket.log(
-            json.dumps({"stage": stage, "epoch": done, "of": total, "loss": round(value, 5)})
-        )
+        number = None if math.isnan(value) else round(value, 5)
+        ticket.log(json.dumps({"stage": stage, "epoch": done, "of": total, "loss": number}))
 
     made = fitting.fit(held, options, report)
     info = models.store(str(params["name"]), made.to_bytes())
@@ -88,7 +88,7 @@ def predict(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         inputs = model.inputs(held, rows)
         found["rate"].append(model.predict(inputs))
         for modality in ("text", "image"):
-            found[modality].append(model.predict_single(inputs, modality))  # type: ignore[arg-type]
+            found[modality].append(model.predict_single(inputs, modality))
         ticket(int(rows[-1]) + 1, len(held))
     whole = {name: np.concatenate(values) for name, values in found.items()}
     low, high = model.interval(whole["rate"])
@@ -127,7 +127,7 @@ def attribute(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     for start in range(0, len(rows), BATCH):
         part = rows[start : start + BATCH]
         for which in ("text", "image") if has_picture else ("text",):
-            opened = parts.open_rows(model, held, part, which)  # type: ignore[arg-type]
+            opened = parts.open_rows(model, held, part, which)
             for k, one in enumerate(attributions.attribute(model, opened, method), start):
                 if which == "text":
                     values = one.values.get("text", np.zeros(len(one.words), np.float32))
@@ -144,9 +144,13 @@ def attribute(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     }  # fmt: skip
 
 
-def draft_of(params: Mapping[str, JSON]) -> Draft:
-    """The draft of a quick request."""
-    return Draft.of(params.get("draft"))
+def draft_of(params: Mapping[str, JSON], held: Contents) -> Changes:
+    """The draft of a quick request.
+
+    Raises:
+        BadRequest: it cannot be made of a content of this set.
+    """
+    return changes.checked(held, params.get("draft"))
 
 
 def row_of(params: Mapping[str, JSON], held: Contents) -> int:
@@ -171,7 +175,7 @@ def content(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """
     held, model = asked(params)
     method = attributions.checked_method(str(params.get("method", attributions.METHODS[0])))
-    opened = whatif.opened_draft(model, held, row_of(params, held), draft_of(params))
+    opened = whatif.opened_draft(model, held, row_of(params, held), draft_of(params, held))
     (one,) = attributions.attribute(model, opened, method)
     return told(one, model)
 
@@ -198,7 +202,7 @@ def told(one: Attribution, model: InsightModel) -> dict[str, Any]:
 def change(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """``insights.whatif``: numbers (8,), the fields of ``whatif.Prediction`` in their order."""
     held, model = asked(params)
-    found = whatif.predict(model, held, row_of(params, held), draft_of(params))
+    found = whatif.predict(model, held, row_of(params, held), draft_of(params, held))
     return {
         "numbers": np.array(
             [found.rate, found.low, found.high, found.before, found.difference,
