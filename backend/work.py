@@ -47,7 +47,7 @@ WORK: Final = table(
     Work("insights.predict", 1, "model", "backend.insights.work:predict"),
     Work("insights.attributions", 1, "model", "backend.insights.work:attribute"),
     Work("insights.history", 1, "model", "backend.insights.history_work:history"),
-    Work("insights.baselines", 1, "model", "backend.insights.baselines_work:baselines"),
+    Work("insights.baselines", 1, "model", "backend.insights.baselines_work:baselines_of"),
     Work("insights.content", 1, "model", "backend.insights.work:content"),
     Work("insights.whatif", 1, "model", "backend.insights.work:change"),
     Work("insights.interactions", 1, "model", "backend.insights.quick_work:interactions_of"),

@@ -12,7 +12,7 @@ import torch
 from backend.insights import encoding, evaluate, patches, phrases, work
 from backend.insights.contents import Contents
 from backend.insights.models import InsightModel
-from backend.protocols import I64, JSON, Arrays
+from backend.protocols import I64, JSON, Arrays, Progress
 from models.insights_cells import CELLS
 
 BATCH: Final = 64
@@ -24,6 +24,11 @@ def history(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
     """``insights.history``: see ``backend.insights.history.History`` for the arrays."""
     held, model = work.asked(params)
     found = work.stored(params, "attributions", ticket) or work.attribute(params, ticket)
+    return made(held, model, found, ticket)
+
+
+def made(held: Contents, model: InsightModel, found: Arrays, ticket: Progress) -> Arrays:
+    """What :func:`history` returns, from attributions of contents that need not be stored."""
     rows = np.asarray(found["rows"], np.int64)
     offsets, values = np.asarray(found["word_offsets"]), np.asarray(found["word_values"])
     by_row = {int(row): values[offsets[k] : offsets[k + 1]] for k, row in enumerate(rows)}
@@ -40,7 +45,7 @@ def normal(word: str) -> str:
     return word.lower().strip(EDGE)
 
 
-def occurrences(held: Contents, by_row: Mapping[int, Any], ticket: work.Ticket) -> dict[str, Any]:
+def occurrences(held: Contents, by_row: Mapping[int, Any], ticket: Progress) -> dict[str, Any]:
     """Where each word and phrase stands, and the mean attribution of its words there."""
     seen: dict[str, dict[str, list[tuple[int, float]]]] = {
         "words": defaultdict(list), "phrases": defaultdict(list),
@@ -79,7 +84,7 @@ def features_of(held: Contents, model: InsightModel, rows: I64) -> torch.Tensor:
 
 
 def patches_of(
-    held: Contents, model: InsightModel, rows: I64, maps: Any, ticket: work.Ticket
+    held: Contents, model: InsightModel, rows: I64, maps: Any, ticket: Progress
 ) -> dict[str, Any]:
     """The strongest patches of every picture, their embeddings and clusters."""
     row_of: list[int] = []

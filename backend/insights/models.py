@@ -62,6 +62,14 @@ class InsightModel:
             found = self.net.single_rate(modality, self.net.embed(inputs)[modality])
         return np.asarray(found.numpy(), np.float64)
 
+    def predict_all(self, inputs: Inputs, alone: Sequence[Modality]) -> dict[str, F64]:
+        """``rate`` (n,) and, by name, what some modalities tell alone, from one pass."""
+        with torch.inference_mode():
+            embedded = self.net.embed(inputs)
+            found = {"rate": self.net.rate(embedded)}
+            found |= {m: self.net.single_rate(m, embedded[m]) for m in alone}
+        return {name: np.asarray(rate.numpy(), np.float64) for name, rate in found.items()}
+
     def interval(self, rate: F64) -> tuple[F64, F64]:
         """The 90 % prediction interval of rates (n,)."""
         logit = np.log(rate / (1 - rate))

@@ -16,7 +16,8 @@ from backend.insights.attributions import Attribution
 from backend.insights.changes import Changes
 from backend.insights.contents import Contents
 from backend.insights.models import InsightModel
-from backend.protocols import I64, JSON, Arrays
+from backend.protocols import I64, JSON, Arrays, Progress
+from models.insights import Modality
 from models.insights_cells import CELLS
 
 BATCH: Final = 16
@@ -57,9 +58,11 @@ def fit(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     held = contents.load(str(params["set"]))
     loss = str(params.get("loss") or fitting.default_loss(held))
     options = fitting.Options(
-        str(params.get("encoder") or "words"), loss,
-        int(str(params.get("seed", 0))), int(str(params.get("epochs", 0))),
-    ).checked()  # fmt: skip
+        cast(Encoder, params.get("encoder") or "words"),
+        cast(Loss, loss),
+        int(str(params.get("seed", 0))),
+        int(str(params.get("epochs", 0))),
+    ).checked()
     stages = 5
 
     def report(stage: str, done: int, total: int, value: float) -> None:
@@ -83,12 +86,12 @@ def predict(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """
     held, model = asked(params)
     found: dict[str, list[Any]] = {"rate": [], "text": [], "image": []}
+    alone: tuple[Modality, ...] = ("text", "image")
     for start in range(0, len(held), models.BATCH):
         rows = np.arange(start, min(len(held), start + models.BATCH))
         inputs = model.inputs(held, rows)
-        found["rate"].append(model.predict(inputs))
-        for modality in ("text", "image"):
-            found[modality].append(model.predict_single(inputs, modality))
+        for name, rates in model.predict_all(inputs, alone).items():
+            found[name].append(rates)
         ticket(int(rows[-1]) + 1, len(held))
     whole = {name: np.concatenate(values) for name, values in found.items()}
     low, high = model.interval(whole["rate"])
@@ -118,7 +121,12 @@ def attribute(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         image_error (r,) completeness errors, NaN where there is nothing.
     """
     held, model = asked(params)
-    method = attributions.checked_method(str(params["method"]))
+    return attributed(held, model, str(params["method"]), ticket)
+
+
+def attributed(held: Contents, model: InsightModel, name: str, ticket: Progress) -> Arrays:
+    """What :func:`attribute` returns, of contents that need not be stored."""
+    method = attributions.checked_method(name)
     rows = explained_rows(held, model, method)
     words: list[Any] = [np.zeros(0, np.float32)]
     offsets, errors = [0], np.full((2, len(rows)), np.nan)
