@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from backend.insights.models import InsightModel
 from backend.protocols import I64, JSON, Arrays, Progress
 from models.insights import Modality
 from models.insights_cells import CELLS
+from models.insights_parts import Encoder
+from models.insights_training import Loss
 
 BATCH: Final = 16
 MOST_SLOW: Final = 1500  # contents that are explained where an encoder or a method is slow
