@@ -23,6 +23,7 @@ Encoder = Literal["words", "minilm"]
 WORDS_SCALE: Final = 1 / 16  # of the sum over words: a text of 16 words has the size of a mean
 CELL_WIDTH: Final = 40
 KINDS: Final = 192  # of places of pictures
+NEAR: Final = 0.1  # a distance that counts as none; places are about 6 apart
 PAPER_MLP: Final = (512, 1024, 1024, 512)  # MLP1 and MLP2 of table 3.1
 PAPER_FUSION: Final = (512, 1024, 1024)  # MLP3 of table 3.1, before fc-1
 
@@ -108,7 +109,7 @@ class CellsEncoder(nn.Module):
         products = functional.conv2d(places, self.centres[:, :, None, None])
         lengths = (places**2).sum(1, keepdim=True)
         squares = lengths + (self.centres**2).sum(1)[:, None, None] - 2 * products
-        away = torch.sqrt(squares.clamp(min=0) + 1e-6)
+        away = torch.sqrt(squares.clamp(min=0) + NEAR**2)
         return cast(Tensor, self.seen(torch.relu(away.mean(1, keepdim=True) - away)))
 
     def raw(self, features: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ STEPS: Final = (8, 16, 32, 64, 128)
 COMPLETE: Final = 0.01  # of prediction less baseline: integration stops there
 PASSES: Final = 128  # contents x steps at a time
 SMALLEST: Final = 1e-4  # a difference in success rate that an error is still told in shares of
-TOO_SMALL: Final = 1e-2  # |sum| / sum of |values| below which a factor would blow the map up
+TOO_SMALL: Final = 5e-2  # |sum| / sum of |values| below which a factor would blow the map up
 
 F64 = NDArray[np.float64]
 
@@ -95,12 +95,16 @@ def checked_method(name: str) -> Method:
 
 
 def attribute(
-    model: InsightModel, contents: Opened, method: Method, seed: int = 0
+    model: InsightModel,
+    contents: Opened,
+    method: Method,
+    seed: int = 0,
+    steps: Sequence[int] = STEPS,
 ) -> list[Attribution]:
     """The attributions of some contents.
 
     Args:
-        seed: of Kernel SHAP's draws.
+        seed: of Kernel SHAP's draws; steps: of integrated gradients, tried one after another.
     """
     net = model.net
     with torch.no_grad():
@@ -108,16 +112,16 @@ def attribute(
         zero = {m: baseline_of(m, x, contents) for m, x in contents.parts.items()}
         baseline = taken.rate(net, zero, contents).double()
     if method == "pca":
-        return _combined(model, contents, seed)
-    steps = torch.zeros(len(contents), dtype=torch.int64)
+        return _combined(model, contents, seed, steps)
+    taken_steps = torch.zeros(len(contents), dtype=torch.int64)
     if method == "integrated-gradients":
-        raw, steps = integrated(net, contents, prediction - baseline)
+        raw, taken_steps = integrated(net, contents, prediction - baseline, steps)
     elif method == "grad-cam":
         raw = grad_cam(net, contents)
     else:
         raw = perturbations.raw(net, contents, method, model.design.columns, seed)
     told = _gathered(raw, contents, model)
-    numbers = zip(told, prediction.tolist(), baseline.tolist(), steps.tolist(), strict=True)
+    numbers = zip(told, prediction.tolist(), baseline.tolist(), taken_steps.tolist(), strict=True)
     return [
         _scaled(values, contents, k, rate, zero_rate, method, count)
         for k, (values, rate, zero_rate, count) in enumerate(numbers)
@@ -329,14 +333,16 @@ def pca_map(maps: Sequence[F64]) -> F64:
     return np.asarray(sign * size[0] * axes[0] / np.sqrt(len(whole)), np.float64)
 
 
-def _combined(model: InsightModel, contents: Opened, seed: int) -> list[Attribution]:
+def _combined(
+    model: InsightModel, contents: Opened, seed: int, steps: Sequence[int]
+) -> list[Attribution]:
     """The PCA of the four other methods."""
-    by_method = [attribute(model, contents, m, seed) for m in METHODS if m != "pca"]
+    by_method = [attribute(model, contents, m, seed, steps) for m in METHODS if m != "pca"]
     found = []
     for k, same in enumerate(zip(*by_method, strict=True)):
         first = same[0]
         sizes = {m: v.shape for m, v in first.values.items()}
-        flat = [np.concatenate([one.values[m].ravel() for m in sizes]) for one in same]
+        flat = [np.concatenate([np.zeros(0), *map(np.ravel, one.values.values())]) for one in same]
         both = pca_map(flat) if flat[0].size else np.zeros(0)
         values: dict[Modality, F64] = {}
         at = 0

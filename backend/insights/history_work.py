@@ -17,7 +17,6 @@ from models.insights_cells import CELLS
 
 BATCH: Final = 64
 EDGE: Final = "\"'“”‘’.,;:!?()[]…*–—-"
-HELD_OUT: Final = ("test", "out-of-domain")
 
 
 def history(params: Mapping[str, JSON], ticket: work.Ticket) -> Arrays:
@@ -32,11 +31,11 @@ def made(held: Contents, model: InsightModel, found: Arrays, ticket: Progress) -
     rows = np.asarray(found["rows"], np.int64)
     offsets, values = np.asarray(found["word_offsets"]), np.asarray(found["word_values"])
     by_row = {int(row): values[offsets[k] : offsets[k + 1]] for k, row in enumerate(rows)}
-    maps = np.asarray(found["maps"], np.float32)
-    told: dict[str, Any] = {"rows": rows}
+    shown, maps = np.asarray(found["image_rows"], np.int64), np.asarray(found["maps"], np.float32)
+    told: dict[str, Any] = {"rows": rows, "image_rows": shown}
     told |= occurrences(held, by_row, ticket)
-    told |= patches_of(held, model, rows, maps, ticket)
-    told |= pairs_of(held, model, by_row, dict(zip(rows.tolist(), maps, strict=True)))
+    told |= patches_of(held, model, shown, maps, ticket)
+    told |= pairs_of(held, model, by_row, dict(zip(shown.tolist(), maps, strict=True)))
     return told
 
 
@@ -90,19 +89,17 @@ def patches_of(
     row_of: list[int] = []
     places: list[tuple[int, int]] = []
     values: list[float] = []
-    embeddings: list[Any] = [np.zeros((0, model.net.image.width), np.float32)]
-    shown = [k for k, row in enumerate(rows) if held.pictures and held.pictures.has_image[row]]
-    for start in range(0, len(shown), BATCH):
-        part = shown[start : start + BATCH]
-        features = features_of(held, model, rows[part])
-        for k, own in zip(part, features, strict=True):
+    embeddings: list[Any] = [np.zeros((0, model.net.shape.kinds), np.float32)]
+    for start in range(0, len(rows), BATCH):
+        features = features_of(held, model, rows[start : start + BATCH])
+        for k, own in enumerate(features, start):
             for row, column, value in patches.strongest(maps[k]):
                 row_of.append(int(rows[k]))
                 places.append((row, column))
                 values.append(value)
                 square = own[:, row : row + patches.SIDE, column : column + patches.SIDE]
                 embeddings.append(square.mean((1, 2)).numpy()[None])
-        ticket(start + len(part), len(shown))
+        ticket(start + len(features), len(rows))
     whole = np.concatenate(embeddings)
     scale = whole.std(0) + 1e-6 if len(whole) else np.ones(whole.shape[1])
     found = patches.clustered(np.asarray(whole / scale, np.float32))
@@ -123,19 +120,23 @@ def pairs_of(
     held: Contents, model: InsightModel, by_row: Mapping[int, Any], maps: Mapping[int, Any]
 ) -> dict[str, Any]:
     """Algorithms 2 and 3 on control and best treatment of experiments the model has not seen."""
-    pairs = np.concatenate([held.pairs(split) for split in HELD_OUT])
-    pairs = np.array([p for p in pairs if all(int(row) in by_row for row in p)]).reshape(-1, 2)
+    whole = np.concatenate([held.pairs(split) for split in work.HELD_OUT])
+
+    def kept(rows: Mapping[int, Any]) -> I64:
+        both = [pair for pair in whole.tolist() if all(row in rows for row in pair)]
+        return np.array(both, np.int64).reshape(-1, 2)
+
     told: dict[str, Any] = {}
     if any(any(one) for one in held.parts):
+        told["text_pairs.rows"] = pairs = kept(by_row)
         gained = [text_gained(held, by_row, pair) for pair in pairs.tolist()]
-        told["text_pairs.rows"] = pairs.astype(np.int64)
         told["text_pairs.gained"] = np.array(gained, np.float64)
     if held.pictures is not None:
-        both = pairs[held.pictures.has_image[pairs].all(1)]
-        small = (held.pictures.source_pixels[both] <= evaluate.MOST_PIXELS).all(1)
-        told["image_pairs.rows"] = both[small].astype(np.int64)
+        pairs = kept(maps)
+        small = (held.pictures.source_pixels[pairs] <= evaluate.MOST_PIXELS).all(1)
+        told["image_pairs.rows"] = pairs[small]
         told["image_pairs.left_out"] = np.array([int((~small).sum())])
-        found = [image_gained(held, model, maps, pair) for pair in both[small].tolist()]
+        found = [image_gained(held, model, maps, pair) for pair in pairs[small].tolist()]
         told["image_pairs.gained"] = np.array(found, np.float64)
     return told
 

@@ -19,6 +19,7 @@ from models.insights_training import Report
 
 BATCH = 64
 SAMPLE = 40_000  # places that the centres are fitted to
+SMALLEST_SPREAD = 0.05  # of the largest
 FILE = "insights-cells.safetensors"
 
 
@@ -49,13 +50,16 @@ def fit_kinds(net: InsightNet, data: Prepared, rows: I64, seed: int, report: Rep
             places.append(found[:, picked].flatten(0, 1).numpy())
             report("image", min(start + BATCH, len(shown)), 2 * len(shown), math.nan)
     whole = np.concatenate(places)
+    whole = np.unique(whole.round(4), axis=0)
     kinds = min(len(image.centres), len(whole))
     model = MiniBatchKMeans(kinds, n_init=1, batch_size=2048, max_iter=40, random_state=seed)
     centres = model.fit(whole).cluster_centers_
     image.centres[:kinds] = torch.from_numpy(np.asarray(centres, np.float32))
     _, found = raw(net, data, rows)
     image.middle.copy_(found.mean(0))
-    image.scale.copy_(found.std(0).clamp(min=1e-4))
+    spread = found.std(0)
+    # A kind that hardly varies must not be blown up: off the training pictures it may vary.
+    image.scale.copy_(spread.clamp(min=max(1e-4, SMALLEST_SPREAD * float(spread.max()))))
 
 
 def raw(net: InsightNet, data: Prepared, rows: I64) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,11 @@ import numpy as np
 from backend.cache import ArrayStore
 from backend.errors import BadRequest, NotFound
 from backend.insights import attributions, changes, contents, fitting, models, parts, whatif
-from backend.insights.attributions import Attribution
+from backend.insights.attributions import Attribution, Method
 from backend.insights.changes import Changes
 from backend.insights.contents import Contents
 from backend.insights.models import InsightModel
+from backend.insights.parts import Which
 from backend.protocols import I64, JSON, Arrays, Progress
 from models.insights import Modality
 from models.insights_cells import CELLS
@@ -23,7 +24,9 @@ from models.insights_parts import Encoder
 from models.insights_training import Loss
 
 BATCH: Final = 16
-MOST_SLOW: Final = 1500  # contents that are explained where an encoder or a method is slow
+MOST_SLOW: Final = 1200  # contents that are explained where an encoder or a method is slow
+HELD_OUT: Final = ("test", "out-of-domain")
+HISTORY_STEPS: Final = (16, 32, 64)
 SLOW: Final = ("kernel-shap", "feature-ablation", "pca")
 
 
@@ -100,15 +103,14 @@ def predict(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     return whole | {"low": low, "high": high}
 
 
-def explained_rows(held: Contents, model: InsightModel, method: str) -> I64:
-    """The contents that a history explains: all, or where that takes too long the pairs of held-out
-    experiments first and then the newest.
+def explained_rows(held: Contents, is_slow: bool) -> I64:
+    """The contents that a history explains: all, or where that takes too long those of the pairs of
+    held-out experiments first and then others at random.
     """
-    if (model.net.shape.encoder == "words" and method not in SLOW) or len(held) <= MOST_SLOW:
+    if not is_slow or len(held) <= MOST_SLOW:
         return np.arange(len(held))
-    pairs = np.concatenate([held.pairs(split).ravel() for split in ("test", "out-of-domain")])
-    newest = np.argsort(held.dates, kind="stable")[::-1]
-    order = np.concatenate([pairs, newest])
+    pairs = np.concatenate([held.pairs(split).ravel() for split in HELD_OUT])
+    order = np.concatenate([pairs, np.random.default_rng(0).permutation(len(held))])
     _, first = np.unique(order, return_index=True)
     chosen: I64 = np.sort(order[np.sort(first)][:MOST_SLOW])
     return chosen
@@ -119,8 +121,8 @@ def attribute(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
 
     Returns:
         rows (r,); word_offsets (r + 1,) and word_values of each row's words, by the text model;
-        maps (r, 16, 16) float16 by the picture model, zero without a picture; text_error and
-        image_error (r,) completeness errors, NaN where there is nothing.
+        image_rows (p,) and maps (p, 16, 16) float16 by the picture model; text_error (r,) and
+        image_error (p,) completeness errors.
     """
     held, model = asked(params)
     return attributed(held, model, str(params["method"]), ticket)
@@ -129,29 +131,38 @@ def attribute(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
 def attributed(held: Contents, model: InsightModel, name: str, ticket: Progress) -> Arrays:
     """What :func:`attribute` returns, of contents that need not be stored."""
     method = attributions.checked_method(name)
-    rows = explained_rows(held, model, method)
+    rows = explained_rows(held, model.net.shape.encoder != "words" or method in SLOW)
+    shown = np.zeros(0, np.int64)
+    if held.pictures is not None:
+        shown = explained_rows(held, True)
+        shown = shown[held.pictures.has_image[shown]]
+    total = len(rows) + len(shown)
     words: list[Any] = [np.zeros(0, np.float32)]
-    offsets, errors = [0], np.full((2, len(rows)), np.nan)
-    maps = np.zeros((len(rows), CELLS, CELLS), np.float16)
-    has_picture = held.pictures is not None
+    errors: dict[str, list[float]] = {"text": [], "image": []}
     for start in range(0, len(rows), BATCH):
-        part = rows[start : start + BATCH]
-        for which in ("text", "image") if has_picture else ("text",):
-            opened = parts.open_rows(model, held, part, which)
-            for k, one in enumerate(attributions.attribute(model, opened, method), start):
-                if which == "text":
-                    values = one.values.get("text", np.zeros(len(one.words), np.float32))
-                    words.append(values)
-                    offsets.append(offsets[-1] + len(values))
-                elif "image" in one.values:
-                    maps[k] = one.values["image"]
-                if one.values:
-                    errors[int(which == "image"), k] = one.completeness_error
-        ticket(start + len(part), len(rows))
+        for one in _explained(held, model, rows[start : start + BATCH], "text", method):
+            words.append(one.values.get("text", np.zeros(len(one.words), np.float32)))
+            errors["text"].append(one.completeness_error)
+        ticket(min(start + BATCH, len(rows)), total)
+    maps = np.zeros((len(shown), CELLS, CELLS), np.float16)
+    for start in range(0, len(shown), BATCH):
+        part = shown[start : start + BATCH]
+        for k, one in enumerate(_explained(held, model, part, "image", method), start):
+            maps[k] = one.values["image"]
+            errors["image"].append(one.completeness_error)
+        ticket(len(rows) + start + len(part), total)
     return {
-        "rows": rows, "word_offsets": np.array(offsets), "word_values": np.concatenate(words),
-        "maps": maps, "text_error": errors[0], "image_error": errors[1],
+        "rows": rows, "word_offsets": np.cumsum([len(values) for values in words]),
+        "word_values": np.concatenate(words), "image_rows": shown, "maps": maps,
+        "text_error": np.array(errors["text"]), "image_error": np.array(errors["image"]),
     }  # fmt: skip
+
+
+def _explained(
+    held: Contents, model: InsightModel, rows: I64, which: Which, method: Method
+) -> list[Attribution]:
+    opened = parts.open_rows(model, held, rows, which)
+    return attributions.attribute(model, opened, method, steps=HISTORY_STEPS)
 
 
 def draft_of(params: Mapping[str, JSON], held: Contents) -> Changes:

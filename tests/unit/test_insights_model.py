@@ -106,7 +106,7 @@ def test_the_loss_by_hand() -> None:
     found = float(loss_of(logits, mine, ones, "binomial"))
     assert found == pytest.approx(likelihood / 2 / 0.2, rel=1e-4)
     right = torch.logit(rate)[:, None]
-    assert float(loss_of(right + 1.0, mine, ones, "within")) == pytest.approx(0.1, rel=1e-3)
+    assert float(loss_of(right + 1.0, mine, ones, "within")) == pytest.approx(0.2 / 0.05, rel=1e-3)
 
 
 def test_batches_keep_experiments_whole_where_asked() -> None:
