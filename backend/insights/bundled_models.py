@@ -38,7 +38,7 @@ def card(set_key: str, made: fitting.Fitted, sha: str, command: str) -> ModelCar
         classes=("success rate",),
         layers=("image.seen", "text.seen"),
         licence=f"Apache-2.0; fitted to {held.title} ({held.licence})",
-        data=f"{held.source}; {'simulated success' if held.simulated else 'measured'}. Word "
+        data=f"{held.source.rstrip('.')}; word "
         "vectors of all-MiniLM-L6-v2 (Apache-2.0), not in the file; places of pictures distilled "
         "from EfficientNet-Lite0 (Apache-2.0).",
         command=command,

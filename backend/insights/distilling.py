@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from backend.files import write_atomic
 from backend.insights import contents, encoding
-from backend.insights.pictures_code import FILE
-from models.cards import CARDS, WEIGHTS, read_card
+from backend.insights.pictures_code import FRESH
+from models.cards import CARDS, read_card
 from models.efficientnet_lite import EfficientNetLite0
 from models.insights_parts import cell_layers
 from models.load import load_module
@@ -80,7 +80,7 @@ def main() -> None:
     made = distil()
     halves = {k: v.half() if v.is_floating_point() else v for k, v in made.items()}
     data = save(halves)
-    write_atomic(WEIGHTS / FILE, lambda out: out.write(data))
+    write_atomic(FRESH, lambda out: out.write(data))
 
 
 if __name__ == "__main__":

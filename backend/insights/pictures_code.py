@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
+from backend.datasets import DATA
 from backend.insights.prepared import Prepared
 from backend.protocols import I64
 from models.cards import WEIGHTS
@@ -20,13 +21,22 @@ from models.insights_training import Report
 BATCH = 64
 SAMPLE = 40_000  # places that the centres are fitted to
 SMALLEST_SPREAD = 0.05  # of the largest
-FILE = "insights-cells.safetensors"
+FRESH = DATA / "cache" / "insights-cells.safetensors"  # written by backend.insights.distilling
+SHIPPED = WEIGHTS / "insights-campaigns.safetensors"
+PREFIX = "image."
 
 
 @cache
 def trained_layers() -> dict[str, Tensor]:
-    """The weights of ``models.insights_parts.cell_layers``."""
-    return {name: value.float() for name, value in load_file(WEIGHTS / FILE).items()}
+    """The weights of ``models.insights_parts.cell_layers`` and ``origin``, freshly made or those
+    that the campaigns' model has.
+    """
+    if FRESH.is_file():
+        return {name: value.float() for name, value in load_file(FRESH).items()}
+    stored = load_file(SHIPPED)
+    found = {name.removeprefix(PREFIX): v for name, v in stored.items() if name.startswith(PREFIX)}
+    layers = {name.removeprefix("layers."): v for name, v in found.items() if "layers." in name}
+    return {**layers, "origin": found["origin"]}
 
 
 def fit_kinds(net: InsightNet, data: Prepared, rows: I64, seed: int, report: Report) -> None:
