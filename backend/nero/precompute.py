@@ -69,7 +69,8 @@ def jobs() -> list[JobRequest]:
                 ProjectionRequest(task, model, orbit, method=method).job()
                 for method in projections.METHODS
             ]
-    return [*orbits, *placed, *zoom_opening.jobs(), *crayon_opening.jobs(), *insights_opening.jobs()]
+    pages = (zoom_opening, crayon_opening, insights_opening)
+    return [*orbits, *placed, *(job for page in pages for job in page.jobs())]
 
 
 def opening_orbit(task: str, model: str) -> str:
