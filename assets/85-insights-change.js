@@ -42,7 +42,7 @@ window.loupe = window.loupe || {};
                 el("span", {class: "lp-muted"}, `${rate(found.low)} to ${rate(found.high)}`)),
             el("div", {class: "insights-number"}, el("span", {class: "lp-muted"}, "Difference"), el("b", {"data-kind": isNew && sure ? signed(delta) : null}, isNew ? points(delta) : "–"),
                 el("span", {class: "lp-muted"}, isNew ? `points, ${points(low)} to ${points(high)}` : "nothing is changed yet")),
-            ruler(found, isNew), el("p", {class: "insights-verdict", "data-kind": sure ? signed(delta) : null}, verdict || measured()), verdict ? el("p", {class: "lp-muted"}, measured()) : null, trust());
+            ruler(found, isNew), el("p", {class: "insights-verdict", "data-kind": sure ? signed(delta) : null}, verdict || measured()), ...(verdict ? [el("p", {class: "lp-muted"}, measured())] : []), ...trust());
     }
 
     function measured() {
@@ -67,9 +67,9 @@ window.loupe = window.loupe || {};
 
     function trust() {
         const {el} = loupe.dom, held = now.trust;
-        if (!held) return null;
+        if (!held) return [];
         const text = held.score === null ? "Trust Score: not enough pairs" : `Trust Score ${Math.round(held.score)} of 100, ${count(held.n)} pairs`;
-        return el("button", {type: "button", class: "insights-trust-link", onclick: () => set("view", "trust"), title: held.sentence || text}, text);
+        return [el("button", {type: "button", class: "insights-trust-link", onclick: () => set("view", "trust"), title: held.sentence || text}, text)];
     }
 
     // ---- changes

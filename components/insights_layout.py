@@ -45,13 +45,13 @@ def _toolbar(values: Values) -> Component:
     )
     kept = [{"value": str(values[key]), "label": str(values[key] or "…")} for key in SEEN[:3]]
     controls = [
-        html.Div([_select("set", "Contents", kept[:1], values, 184), own], className="nero-data"),
-        _select("domain", "Domain", kept[2:], values, 176),
+        html.Div([_select("set", "Contents", kept[:1], values, 172), own], className="nero-data"),
+        _select("domain", "Domain", kept[2:], values, 168),
         html.Div(
             [html.Label("Period", htmlFor="insights-since"), period], className="insights-field"
         ),
-        _select("model", "Model", kept[1:2], values, 176),
-        _select("method", "Attribution", _options(METHODS), values, 176),
+        _select("model", "Model", kept[1:2], values, 148),
+        _select("method", "Attribution", _options(METHODS), values, 158),
     ]
     label = named(aria_label="What is looked at")
     return html.Div(controls, className="nero-toolbar insights-toolbar", role="group", **label)
