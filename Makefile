@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-crayon results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -67,6 +67,8 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_piv
 	$(BIN)/python -m data.build_points
 	$(BIN)/python -m data.build_needles
+	$(BIN)/python -m data.build_birds
+	$(BIN)/python -m data.build_garments
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -98,10 +100,14 @@ train-points: $(STAMPS)/run  ## the two classifiers of clouds, three seeds of ab
 train-zoom: $(STAMPS)/run  ## the three models for needles in large images, three seeds each
 	$(BIN)/python -m models.train_zoom --seeds 0 1 2
 
+train-crayon: $(STAMPS)/run  ## the two confounded models that answers can correct
+	for s in birds garments; do $(BIN)/python -m backend.crayon.originals --set $$s --seed 0 || exit 1; done
+
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute
 	$(BIN)/python -m benchmarks.nero_report
 	$(BIN)/python -m benchmarks.zoom_report
+	$(BIN)/python -m benchmarks.crayon_report  # about half an hour
 
 clean:
 	rm -rf $(VENV) $(STAMPS)

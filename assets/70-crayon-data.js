@@ -1,18 +1,19 @@
 /* Crayon: what the steps share. The server is asked once a state which results it needs; JSON comes
  * from /_crayon, arrays from /_data; nothing large is ever in a store.
  *
- *   loupe.crayon.settings()        {set, parent, as, order, overlap, step}
+ *   loupe.crayon.settings()        {set, parent, as, order, overlap, saliency, step}; saliency is "" for Grad-CAM
  *   loupe.crayon.onSettings(fn)    fn(settings) at once and after each change; returns what ends it
- *   loupe.crayon.onReady(kind, fn) fn(key) once the "map"s or "patch"es of the present model are
+ *   loupe.crayon.onReady(kind, fn) fn(key) once the "map"s, those "seen" by people or "patch"es of the present model are
  *                                  stored, again after each change of set or model
  *   loupe.crayon.set(key, value)   write a value of the state
  */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const SETTINGS = ["set", "model", "as", "order", "overlap", "step"];
-    const now = {facts: {asked: []}, told: null, sent: 0, question: "", ready: {map: "", items: "", patch: ""}, groups: null, runs: null};
-    const listeners = new Set(), readers = {map: new Set(), items: new Set(), patch: new Set()};
+    const SETTINGS = ["set", "model", "as", "order", "overlap", "saliency", "step"];
+    const EMPTY = {map: "", seen: "", items: "", patch: ""};
+    const now = {facts: {asked: []}, told: null, sent: 0, question: "", ready: {...EMPTY}, groups: null, runs: null};
+    const listeners = new Set(), readers = {map: new Set(), seen: new Set(), items: new Set(), patch: new Set()};
     let seen = "";
 
     const at = (id) => document.getElementById(id);
@@ -34,8 +35,8 @@ window.loupe = window.loupe || {};
     }
 
     function settings() {
-        const {set: key, model, as, order, overlap, step} = values();
-        return {set: key, parent: model || "", as: as || "", order, overlap: Number(overlap), step};
+        const {set: key, model, as, order, overlap, saliency, step} = values();
+        return {set: key, parent: model || "", as: as || "", order, overlap: Number(overlap), saliency: saliency === "gradcam" ? "" : saliency || "", step};
     }
 
     function onSettings(listener) {
@@ -101,7 +102,7 @@ window.loupe = window.loupe || {};
     }
 
     function reset() {
-        Object.assign(now, {told: null, question: "", ready: {map: "", items: "", patch: ""}, runs: null});
+        Object.assign(now, {told: null, question: "", ready: {...EMPTY}, runs: null});
         seen = "";
     }
 

@@ -4,7 +4,7 @@ window.loupe = window.loupe || {};
     "use strict";
     const {now, at, isHere} = loupe.crayon;
     const AT_ONCE_MS = 25; // several values that change together are one question
-    const KINDS = {map: "attention maps", items: "energies", patch: "concept patches"};
+    const KINDS = {map: "attention maps", seen: "attention maps", items: "energies", patch: "concept patches"};
     let values = null, timer = 0;
     const leavers = new Set(); // what each step forgets when the page is opened anew
     const shown = new Set(); // functions of the steps, called with (values, told) after each change
@@ -25,6 +25,7 @@ window.loupe = window.loupe || {};
         if (before && (before.set !== given.set || before.model !== given.model)) {
             Object.keys(KINDS).forEach((kind) => loupe.crayon.ready(kind, ""));
         }
+        if (before && before.saliency !== given.saliency) loupe.crayon.ready("seen", "");
         if (before && before.set !== given.set && before.model === given.model && given.model) {
             loupe.crayon.set("model", ""); // a corrected model belongs to its set
             return;

@@ -16,23 +16,25 @@ window.loupe = window.loupe || {};
         if (NUMBERS.some((key) => values[key] === "" || values[key] === null || !Number.isFinite(Number(values[key])))) return null;
         return {item_set: values.set, parent: values.model || "", method: values.method, per_relevant: Number(values.relevant), per_irrelevant: Number(values.irrelevant),
             strength: Number(values.strength), norm: values.norm, epochs: Number(values.epochs), lr: Number(values.lr), seed: Number(values.seed), seeds: Number(values.seeds),
-            source: values.source, minimum: Number(values.minimum), budget: Number(values.budget), freeze_norm: Boolean(values.frozen), controls: Boolean(values.controls),
+            source: values.source, minimum: Number(values.minimum), budget: Number(values.budget), freeze_norm: Boolean(values.frozen), saliency: values.saliency, controls: Boolean(values.controls),
             answers_of: values.transfer && values.model ? original() : ""};
     }
 
     function uses(kind, method) {
         const {facts} = now;
+        if (kind === "whole") return !facts.last.includes(method);
         if (kind === "answers") return facts.maps.includes(method) || facts.mask.includes(method);
         return facts[kind].includes(method);
     }
 
     /** Only what the method reads is shown. */
-    function fit({method, controls}) {
+    function fit({method, controls, frozen}) {
         document.querySelectorAll("#crayon-refine [data-for]").forEach((part) => { part.hidden = !uses(part.dataset.for, method); });
         at("crayon-says").textContent = now.facts.says[method] || "";
         const names = now.facts.mandatory[method] || [];
         const place = at("crayon-controls-switch")?.closest(".mantine-Switch-root");
         if (place) place.hidden = !names.length;
+        loupe.crayon.setProps("crayon-frozen-switch", {checked: Boolean(frozen)});
         loupe.crayon.setProps("crayon-controls-switch", {checked: Boolean(controls),
             label: names.length ? `Also run the controls: ${names.map((name) => now.facts.short[name]).join(", ")}` : "Also run the controls"});
         if (place) place.title = "Without them nobody can tell whether the answers helped, or training longer did.";
@@ -167,6 +169,7 @@ window.loupe = window.loupe || {};
     document.addEventListener("click", (event) => { if (event.target.closest?.("#crayon-run")) start(event); });
     document.addEventListener("change", (event) => {
         if (event.target.id === "crayon-controls-switch") loupe.crayon.set("controls", event.target.checked);
+        if (event.target.id === "crayon-frozen-switch") loupe.crayon.set("frozen", event.target.checked);
     });
     loupe.keys.add({scope: "crayon", key: "Shift+R", label: "Refine: start the runs", run: () => start(), when: () => isRefine() && !at("crayon-run").disabled});
     loupe.crayonRuns.onChange((_held, view) => { if (!view) plan(true); });

@@ -8,6 +8,7 @@ window.loupe = window.loupe || {};
     const MOST_SENTENCES = 6;
     let held = null, reported = null, curve = null, curveAsked = "", token = 0;
 
+    const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
     const isCompare = () => isHere() && loupe.crayon.value("step") === "compare";
     const about = () => [now.told?.set?.title, now.told?.set?.fingerprint, "test split", "measured here"];
     const simulated = () => (held.rows.some((row) => row.source === "simulated") ? "simulated answers among them" : "");
@@ -48,7 +49,7 @@ window.loupe = window.loupe || {};
 
     /** What each card says of its making; again once the set's title is known. */
     function lines() {
-        honest("runs", [`${held.count} runs in ${held.rows.length} settings`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
+        honest("runs", [`${count(held.count, "run")} of ${count(held.rows.length, "setting")}`, "mean ± standard deviation over seeds, n − 1", simulated(), ...about()]);
         honest("energy", [`${held.count} runs`, "open marks: simulated answers", ...about()]);
         honest("sweep", [`${held.swept} pair${held.swept === 1 ? "" : "s"} of weights`, simulated(), ...about()]);
     }

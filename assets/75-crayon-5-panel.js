@@ -28,14 +28,14 @@ window.loupe = window.loupe || {};
     }
 
     function openPanel(kind, settings) {
-        const panel = panels[kind], root = rootOf(kind), key = loupe.crayon.now.ready[kind];
-        const {set, parent, as, order, overlap} = settings;
+        const panel = panels[kind], root = rootOf(kind), key = loupe.crayon.now.ready[kind === "map" && settings.saliency ? "seen" : kind];
+        const {set, parent, as, order, overlap, saliency} = settings;
         nameForm(root, kind, settings);
         loupe.crayonHands.keyCaps(root);
         const {told} = loupe.crayon.now;
         loupe.crayonStage.reserve(root, kind === "map" && told && told.set ? told.set.panels.length : 3);
         loupe.crayonSender.begin();
-        const name = JSON.stringify([set, parent, as, order, overlap, key, panel.source ? panel.source.name : ""]);
+        const name = JSON.stringify([set, parent, as, order, overlap, saliency, key, panel.source ? panel.source.name : ""]);
         if (panel.name === name && panel.root === root) return;
         if (panel.round) panel.round.close();
         if (panel.root !== root) panel.source = null;
@@ -47,7 +47,7 @@ window.loupe = window.loupe || {};
             return;
         }
         const allowed = kind === "patch" && !["random", "disagreement"].includes(order) ? "random" : order;
-        const asked = {...settings, order: allowed, overlap: kind === "patch" ? PATCH_OVERLAP : overlap};
+        const asked = {...settings, order: allowed, overlap: kind === "patch" ? PATCH_OVERLAP : overlap, saliency: kind === "patch" ? "" : saliency};
         const make = kind === "patch" ? loupe.crayonNeurons.views : loupe.crayonDeck.mapViews;
         panel.round = loupe.crayonRound.open({kind, settings: asked, make, source: panel.source, changed: () => draw(kind)});
         begin(panel, kind, key);
@@ -138,5 +138,6 @@ window.loupe = window.loupe || {};
     // The scripts load in the order of their names; the page calls back later.
     loupe.crayon.onSettings(follow);
     loupe.crayon.onReady("map", follow);
+    loupe.crayon.onReady("seen", follow);
     loupe.crayon.onReady("patch", follow);
 })(window.loupe);

@@ -19,25 +19,28 @@ window.loupe = window.loupe || {};
 
     /** Whom the folds are about. */
     function scope(kind) {
-        const {set, parent} = loupe.crayon.settings();
-        return {set, parent, kind};
+        const {set, parent, saliency} = loupe.crayon.settings();
+        return {set, parent, kind, ...(saliency && kind === "map" ? {saliency} : {})};
     }
 
     // ---- order and people
 
     function linkFor(name) {
-        const {set, parent, order, overlap, step} = loupe.crayon.settings();
-        const parts = {set, ...(parent ? {model: parent} : {}), order, overlap, ...(step === "neurons" ? {step, calm: "1"} : {}), as: name};
+        const {set, parent, order, overlap, saliency, step} = loupe.crayon.settings();
+        const parts = {set, ...(parent ? {model: parent} : {}), order, overlap, ...(saliency ? {saliency} : {}), ...(step === "neurons" ? {step, calm: "1"} : {}), as: name};
         return `${location.origin}/crayon?${new URLSearchParams(parts)}`;
     }
 
     function people(place, kind) {
-        const {order, overlap} = loupe.crayon.settings();
+        const {order, overlap, saliency} = loupe.crayon.settings();
         const orders = kind === "patch" ? {random: ORDERS.random, disagreement: ORDERS.disagreement} : ORDERS;
         const row = el("div", {class: "annotate-row"}, labelled("Order", menu(orders, order in orders ? order : "random", (value) => loupe.crayon.set("order", value))));
         if (kind === "map") {
             const counts = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [n, String(n)]));
             row.append(labelled("Annotators per item", menu(counts, overlap, (value) => loupe.crayon.set("overlap", Number(value)))));
+            const methods = menu(loupe.crayon.now.facts.saliency || {}, saliency || "gradcam", (value) => loupe.crayon.set("saliency", value));
+            methods.append(el("option", {disabled: true}, "attention rollout: needs a transformer"));
+            row.append(labelled("Maps by", methods));
         }
         const link = el("input", {class: "annotate-long", readonly: true, "aria-label": "Link for this annotator", onfocus: (event) => event.target.select()});
         const name = el("input", {maxlength: "40", placeholder: "their name", oninput: () => { link.value = name.value.trim() ? linkFor(name.value.trim()) : ""; }});

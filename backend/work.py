@@ -42,6 +42,7 @@ WORK: Final = table(
     Work("crayon.curve", 1, "model", "backend.crayon.curve_work:curve"),
     Work("crayon.original", 1, "model", "backend.crayon.originals:original"),
     Work("crayon.refine", 1, "model", "backend.crayon.work:refine"),
+    Work("insights.import", 1, "analysis", "backend.insights.stash:work"),
     Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
     Work("nero.item", 1, "model", "backend.nero.work:item"),
     Work("nero.input", 1, "analysis", "backend.nero.work:moved"),

@@ -8,6 +8,7 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    insights_data,
     nero_routes,
     zoom_actions,
     zoom_routes,
@@ -18,6 +19,7 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    insights_data,
 )
 
 

@@ -13,7 +13,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from backend.crayon import sets
+from backend.crayon import requests, sets
 from components import crayon_annotate, crayon_compare, crayon_diagnose, crayon_refine
 from components.crayon_state import PAGE, STEPS
 from components.icons import icon
@@ -117,4 +117,9 @@ def unseen(values: Values) -> list[Component]:
 
 def facts() -> dict[str, Any]:
     """What the scripts know from the start."""
-    return {"asked": ["set", "model", "step"], **crayon_refine.facts(), **crayon_compare.facts()}
+    return {
+        "asked": ["set", "model", "step", "saliency"],
+        "saliency": requests.SALIENCY,
+        **crayon_refine.facts(),
+        **crayon_compare.facts(),
+    }

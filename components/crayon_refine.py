@@ -102,6 +102,7 @@ def _settings(values: Values) -> Component:
         _number("seeds", "Seeds, a run each", values, 1, MOST_SEEDS),
         _number("seed", "First seed", values, 0, 2**30),
         *_answers(values),
+        _for("whole", _frozen(values)),
     ]
     body = [
         html.Div(form, className="crayon-form"),
@@ -152,6 +153,17 @@ def _answers(values: Values) -> list[Component]:
         _for("answers", _number("minimum", "Answers an item needs", values, 1, 9)),
         _for("maps", _number("budget", "Maps used, 0 for all", values, 0, 10**6)),
     ]
+
+
+def _frozen(values: Values) -> Component:
+    made: Component = dmc.Switch(
+        id="crayon-frozen-switch",
+        label="Keep the normalisation's statistics",
+        checked=bool(values["frozen"]),
+        size="sm",
+        description="Means and variances of batch normalisation stay those of the original.",
+    )
+    return html.Div(made, className="crayon-row-wide")
 
 
 def _actions(values: Values) -> Component:

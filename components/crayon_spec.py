@@ -23,7 +23,8 @@ def obtain(job: JobRequest) -> Part:
 
 
 def answer(values: Mapping[str, Any], visit: str) -> dict[str, Any]:
-    """The set, the model, and the results of both: maps at once, patches where they are asked for.
+    """The set, the model, and the results of both: maps at once, patches where they are asked for,
+    and the maps that people see, ``seen``, where these are by another method.
 
     What cannot be had is a sentence, ``message`` and ``hint``.
     """
@@ -36,6 +37,9 @@ def answer(values: Mapping[str, Any], visit: str) -> dict[str, Any]:
         if told["map"]["job"] is None:  # it reads the maps
             view = f"crayon-items@{visit}"
             told["items"] = obtain(diagnosis.items_job(asked["set"], asked["model"], view))
+        if asked["step"] == "maps" and asked["saliency"] != requests.GRADCAM:
+            view, method = f"crayon-seen@{visit}", asked["saliency"]
+            told["seen"] = obtain(requests.maps_job(asked["set"], asked["model"], view, method))
         if asked["step"] in ("neurons", "refine"):
             view = f"crayon-patches@{visit}"
             told["patch"] = obtain(requests.patches_job(asked["set"], asked["model"], view))

@@ -45,6 +45,7 @@ def schema() -> Schema:
         "as": Text("", 40),
         "calm": Flag(),
         "order": Choice("random", ORDERS),
+        "saliency": Choice(requests.GRADCAM, list(requests.SALIENCY)),
         "overlap": Whole(2, 1, 9),
         "split": Choice("test", sets.SPLITS),
         "sort": Choice("wrong", list(SORTS)),
@@ -122,6 +123,7 @@ def run_settings(asked: Mapping[str, Any]) -> dict[str, Any]:
         "source": asked["source"],
         "minimum": asked["minimum"],
         "freeze_norm": asked["frozen"],
+        "saliency": asked["saliency"],
         "answers_of": requests.fingerprint(asked["set"]) if transferred else "",
     }
 

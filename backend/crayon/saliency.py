@@ -1,4 +1,6 @@
-"""Other saliency methods for the maps that annotators see. Training always uses Grad-CAM maps, so
+"""Other saliency methods for the maps that annotators see.
+
+Training moves the new model's Grad-CAM maps towards or away from the maps that were answered, so
 answers about these are answers about another explanation: say which one was shown.
 """
 

@@ -35,12 +35,18 @@ class Checked:
         """What is left out, in words; empty where nothing is."""
         parts = []
         if self.other_maps:
-            parts.append(f"{self.other_maps} answers are about other maps and are not used.")
+            parts.append(f"Not used, as they are about other maps: {_answers(self.other_maps)}.")
         if self.other_pictures:
-            parts.append(f"{self.other_pictures} answers are about other pictures: not used.")
+            count = _answers(self.other_pictures)
+            parts.append(f"Not used, as they are about other pictures: {count}.")
         if self.unmarked:
-            parts.append(f"{self.unmarked} answers do not say which map was shown; they are used.")
+            count = _answers(self.unmarked)
+            parts.append(f"Used, though which map was shown is not recorded: {count}.")
         return " ".join(parts)
+
+
+def _answers(count: int) -> str:
+    return f"{count:,} answer{'' if count == 1 else 's'}"
 
 
 def checked(rows: Iterable[Row], held: GuidedSet, maps: F32 | None) -> tuple[list[Row], Checked]:

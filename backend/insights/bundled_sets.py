@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from backend.datasets import DATA, DamagedDataset
 from backend.errors import NotFound
 from backend.insights import drawing
-from backend.insights.contents import Choice, Contents, bundled
+from backend.insights.contents import F64, Choice, Contents, bundled
 from backend.insights.drawing import Artist
 from backend.insights.pictures import DrawnPictures
 
@@ -55,12 +55,8 @@ def _texts(array: NDArray[Any]) -> tuple[str, ...]:
 
 def _campaigns(arrays: Held, fingerprint: str) -> Contents:
     artist = Artist.of(arrays)
-    recipes = artist.recipes.astype(np.int64)
     parts = tuple(tuple(row) for row in arrays["parts"].tolist())
-    icons = (recipes[:, drawing.ICONS :: 4] >= 0).sum(axis=1)
     clicks, impressions = (arrays[name].astype(np.float64) for name in ("clicks", "impressions"))
-    words = np.array([len(part[0].split()) for part in parts], np.float64)
-    domain, experiment = (arrays[name].astype(np.int64) for name in ("domain", "experiment"))
     names = [name.rpartition("-")[0] for name in arrays["ids"].tolist()]
     return Contents(
         key="campaigns",
@@ -74,28 +70,41 @@ def _campaigns(arrays: Held, fingerprint: str) -> Contents:
         fields=("headline", "body", "button"),
         parts=parts,
         domains=_texts(arrays["domains"]),
-        domain=domain,
+        domain=arrays["domain"].astype(np.int64),
         held_out=frozenset(arrays["held_out"].tolist()),
         experiments=tuple(dict.fromkeys(names)),
-        experiment=experiment,
+        experiment=arrays["experiment"].astype(np.int64),
         is_control=arrays["is_control"],
         dates=arrays["days"].astype("datetime64[D]"),
         impressions=impressions,
         clicks=clicks,
         success=clicks / impressions,
-        numbers={"headline words": words, "small pictures": icons.astype(np.float64)},
-        choices={
-            "device": Choice(_texts(arrays["devices"]), arrays["device"].astype(np.int64)),
-            "ribbon": Choice(("none", *drawing.RIBBONS[1:]), recipes[:, drawing.RIBBON]),
-            "layout": Choice(
-                tuple(one.name for one in drawing.ARRANGEMENTS), recipes[:, drawing.LAYOUT]
-            ),
-            "palette": Choice(drawing.PALETTE_NAMES, recipes[:, drawing.PALETTE]),
-            "button colour": Choice(drawing.BUTTON_NAMES, recipes[:, drawing.BUTTON]),
-        },
+        numbers=_campaign_numbers(artist, parts),
+        choices=_campaign_choices(artist, arrays),
         split=arrays["split"].astype(np.int64),
         pictures=DrawnPictures(artist, parts),
     )
+
+
+def _campaign_numbers(artist: Artist, parts: tuple[tuple[str, ...], ...]) -> dict[str, F64]:
+    icons = (artist.recipes[:, drawing.ICONS :: 4] >= 0).sum(axis=1)
+    words = [len(part[0].split()) for part in parts]
+    return {
+        "headline words": np.array(words, np.float64),
+        "small pictures": icons.astype(np.float64),
+    }
+
+
+def _campaign_choices(artist: Artist, arrays: Held) -> dict[str, Choice]:
+    recipes = artist.recipes.astype(np.int64)
+    layouts = tuple(one.name for one in drawing.ARRANGEMENTS)
+    return {
+        "device": Choice(_texts(arrays["devices"]), arrays["device"].astype(np.int64)),
+        "ribbon": Choice(("none", *drawing.RIBBONS[1:]), recipes[:, drawing.RIBBON]),
+        "layout": Choice(layouts, recipes[:, drawing.LAYOUT]),
+        "palette": Choice(drawing.PALETTE_NAMES, recipes[:, drawing.PALETTE]),
+        "button colour": Choice(drawing.BUTTON_NAMES, recipes[:, drawing.BUTTON]),
+    }
 
 
 def _films(arrays: Held, fingerprint: str) -> Contents:

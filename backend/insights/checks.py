@@ -139,7 +139,7 @@ def _texts(rows: Rows, frame: pd.DataFrame, said: ColumnMap, files: ImageFiles) 
         tagged += any(TAG.search(part) for part in parts)
     if tagged:
         rows.notes.append(
-            f"{tagged:,} texts hold HTML tags; they are shown as typed and never rendered."
+            f"{tagged:,} of {len(frame):,} texts hold HTML tags, which are shown, never rendered."
         )
 
 
@@ -217,14 +217,16 @@ def _experiments(rows: Rows, frame: pd.DataFrame, said: ColumnMap) -> None:
             )
     alone = sum(len(found) == 1 for found in members.values())
     if said.experiment_id and alone:
-        rows.notes.append(f"{alone:,} experiments have one arm only and give no pair to compare.")
+        rows.notes.append(
+            f"{alone:,} of {len(members):,} experiments have one arm and give no pair to compare."
+        )
 
 
 def _dates(rows: Rows, frame: pd.DataFrame, column: str) -> Dates:
     """Days; ``2014-11-03``, ``2014-11``, ``2014`` or a number ``201446`` of year and week.
 
     Six digits are year and month unless one of them says more than 12; weeks are ISO's unless one
-    is 0, which is the days before the first Monday.
+    is 0, which is the one before the first Monday of the year.
     """
     found = np.full(len(frame), "NaT", "datetime64[D]")
     texts = _cells(frame, column) if column else []

@@ -18,7 +18,7 @@ from backend.insights.image_files import ImageFiles
 from backend.insights.pictures import KeptPictures
 from backend.insights.splits import by_experiment
 from backend.insights.table import ColumnMap, cell_text, column_map, read_table
-from backend.protocols import I64, U8
+from backend.protocols import I64, U8, Progress
 
 SHOWN: Final = 5
 SHOWN_CHARACTERS: Final = 200
@@ -92,8 +92,17 @@ def preview(upload: Upload, given: Given = "") -> dict[str, Any]:
     }
 
 
-def read(upload: Upload, given: Given = "", title: str = "", key: str = "table") -> Contents:
+def read(
+    upload: Upload,
+    given: Given = "",
+    title: str = "",
+    key: str = "table",
+    report: Progress | None = None,
+) -> Contents:
     """The contents of a table, in memory only.
+
+    Args:
+        report: told how many of the rows' images are read; may cancel.
 
     Raises:
         BadRequest: the table, a row or an image cannot be used; names the row.
@@ -104,19 +113,21 @@ def read(upload: Upload, given: Given = "", title: str = "", key: str = "table")
         rows = checks.read_rows(frame, said, files)
         if rows.problems:
             raise checks.refused(rows)
-        pictures = _pictures(rows, files)
+        pictures = _pictures(rows, files, report)
         if rows.problems:
             raise checks.refused(rows)
     return _contents(frame, said, rows, pictures, title or Path(upload.name).stem, key)
 
 
-def _pictures(rows: checks.Rows, files: ImageFiles) -> KeptPictures | None:
+def _pictures(rows: checks.Rows, files: ImageFiles, report: Progress | None) -> KeptPictures | None:
     """Every image once; one that cannot be used is a problem of the first row that names it."""
     if not any(rows.images):
         return None
     place: dict[str, tuple[int, int, int]] = {"": (0, 0, 0)}
     blocks, end = [], 0
     for row, name in enumerate(rows.images):
+        if report:
+            report(row, len(rows.images))
         if name in place:
             continue
         place[name] = (0, 0, 0)

@@ -125,7 +125,7 @@ def edited(picture: U8, edits: Sequence[Edit], image: Callable[[int, int], U8]) 
         raise BadRequest(f"{len(edits)} edits are too many.", f"Allowed are {MOST_EDITS}.")
     changed, px = picture.copy(), len(picture)
     for number, edit in enumerate(edits, 1):
-        left, top, right, bottom = _within(_box(edit.get("box"), number), px)
+        left, top, right, bottom = _within(box_of(edit.get("box"), f"edit {number}"), px)
         if edit.get("op") == "blank":
             changed[top:bottom, left:right] = BLANK
             continue
@@ -135,7 +135,7 @@ def edited(picture: U8, edits: Sequence[Edit], image: Callable[[int, int], U8]) 
                 f"Edit {number} is {str(edit.get('op'))[:40]!r}.",
                 "Allowed are blank, and swap with the row it is taken from.",
             )
-        x, y, x_end, y_end = _within(_box(edit.get("from_box"), number), px)
+        x, y, x_end, y_end = _within(box_of(edit.get("from_box"), f"edit {number}"), px)
         patch = Image.fromarray(image(row, px)[y:y_end, x:x_end])
         size = (right - left, bottom - top)
         changed[top:bottom, left:right] = np.asarray(patch.resize(size, Image.Resampling.BILINEAR))
@@ -161,8 +161,12 @@ def checked_edits(held: Contents, edits: object) -> list[dict[str, object]]:
     return edits
 
 
-def _box(value: object, number: int) -> Box:
-    """A box in shares of the sides, if it is one."""
+def box_of(value: object, what: str) -> Box:
+    """A box ``x, y, w, h`` in shares of the sides, as it came from outside.
+
+    Raises:
+        BadRequest: it is none, or not inside the picture; names ``what``.
+    """
     if isinstance(value, list | tuple) and len(value) == 4:
         try:
             x, y, w, h = (float(v) for v in value)
@@ -171,9 +175,18 @@ def _box(value: object, number: int) -> Box:
         if 0 <= x < 1 and 0 <= y < 1 and 0 < w <= 1.0001 - x and 0 < h <= 1.0001 - y:
             return x, y, w, h
     raise BadRequest(
-        f"The box of edit {number} is {str(value)[:60]}.",
+        f"The box of {what} is {str(value)[:60]}.",
         "It must be x, y, width and height as shares of the picture, inside it.",
     )
+
+
+def cut(picture: U8, box: Box, px: int) -> U8:
+    """A part of a square picture, ``px`` on its longer side."""
+    left, top, right, bottom = _within(box, len(picture))
+    part = Image.fromarray(picture[top:bottom, left:right])
+    factor = px / max(part.size)
+    size = (max(1, round(part.width * factor)), max(1, round(part.height * factor)))
+    return np.asarray(part.resize(size, Image.Resampling.LANCZOS), np.uint8)
 
 
 def _within(box: Box, px: int) -> tuple[int, int, int, int]:

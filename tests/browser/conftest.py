@@ -45,9 +45,8 @@ def browser_context_args() -> dict[str, Any]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
     """Address and services of the app, with the test works and a page of state beside its own."""
     folder = tmp_path_factory.mktemp("loupe")
-    with running_app(folder, {**WORK, **FAKES}) as (url, services):
-        state_page.register()
-        yield url, services
+    with running_app(folder, {**WORK, **FAKES}, register=state_page.register) as found:
+        yield found
     dash.page_registry.pop("tests.state_page", None)
 
 

@@ -31,6 +31,8 @@ def desk_app(folder: Path) -> Iterator[tuple[str, Services]]:
         probabilities = np.full((len(held), len(held.classes)), 1 / len(held.classes), np.float32)
         found = {"maps": maps, "probabilities": probabilities}
         services.store.put(requests.maps_job(SET).key, found)
+        others = requests.maps_job(SET, saliency="score-cam").key
+        services.store.put(others, {**found, "maps": maps[:, ::-1]})
         services.store.put(requests.patches_job(SET).key, patches(held.rows("training")))
         yield url, services
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from app import create_app
 from backend.settings import Settings
 from backend.work import WORK, Work
 from components.runtime import Services, create_services
+from tests.bound import bound
 
 CHROMIUM: Final = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS: Final = [
@@ -31,9 +32,15 @@ FLAGS: Final = [
 
 @contextmanager
 def running_app(
-    folder: Path, works: Mapping[str, Work] = WORK, torch_threads: int = 1
+    folder: Path,
+    works: Mapping[str, Work] = WORK,
+    torch_threads: int = 1,
+    register: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[str, Services]]:
-    """Address and services of a server that ends with the block."""
+    """Address and services of a server that ends with the block.
+
+    ``register`` adds pages and callbacks to it.
+    """
     settings = Settings.from_env(
         {
             "LOUPE_STATE_DIR": str(folder),
@@ -43,6 +50,8 @@ def running_app(
     )
     services = create_services(settings, works)
     app = create_app(settings, services)
+    register()
+    bound(app)
     server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=settings.threads)
     # A daemon: waitress has no way to be stopped from another thread that closes its socket too.
     threading.Thread(target=server.run, daemon=True).start()

@@ -26,6 +26,9 @@ PAGES = {
     "line": "/nero?task=digits&orbit=scale",
     "heatmap": "/nero?task=digits&orbit=translations",
     "zoom": "/zoom",
+    "crayon": "/crayon",
+    "crayon-maps": "/crayon?set=birds&step=maps&as=anna",
+    "crayon-compare": "/crayon?step=compare",
     "jobs": "/jobs",
     "missing": "/nowhere",
 }

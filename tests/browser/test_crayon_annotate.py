@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from backend.crayon import requests
+from backend.crayon.panels import map_hash
 from components.runtime import Services
 from tests.browser.crayon_desk import (
+    SET,
     asked,
     desk_app,
     newcomer,
@@ -272,3 +275,24 @@ def test_a_phone_fits_everything_and_takes_swipes(
     saved(page)
     assert len(standing_of(services, who, "patch")) == 7
     context.close()
+
+
+def test_maps_by_another_method_are_asked_about_and_trained_on(
+    page: Page, app_url: str, services: Services
+):
+    who = newcomer(services, "otto")
+    open_desk(page, app_url, who)
+    page.locator("#crayon-annotate-map [data-fold=people] summary").click()
+    menu = page.get_by_label("Maps by")
+    assert menu.locator("option:disabled").all_inner_texts() == [
+        "attention rollout: needs a transformer"
+    ]
+    menu.select_option("score-cam")
+    page.wait_for_url("**saliency=score-cam**")
+    picture = page.locator("#crayon-annotate-map [data-part=views] img").first
+    expect(picture).to_have_attribute("src", re.compile("saliency=score-cam"))
+    ready(page)
+    item, _ = press(page, "a"), saved(page)
+    shown = services.store.get(requests.maps_job(SET, saliency="score-cam").key)
+    assert shown is not None
+    assert rows(services, who)[0].map_hash == map_hash(shown["maps"][item])

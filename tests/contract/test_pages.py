@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 from app import create_app
 from backend.settings import Settings
 from components.runtime import CONFIG
+from tests.bound import bound
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("[a-z]*.py"))
@@ -23,7 +24,7 @@ SHELL = re.compile(r"app-|shelf|theme|table-|report|_pages")
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dash.Dash]:
     settings = Settings.from_env({"LOUPE_STATE_DIR": str(tmp_path_factory.mktemp("pages"))})
-    made = create_app(settings)
+    made = bound(create_app(settings))
     yield made
     made.server.config[CONFIG].close()
 
@@ -84,7 +85,7 @@ def test_every_card_has_a_question_and_a_method(app: dash.Dash, name: str):
 
 
 def test_the_second_app_of_a_process_has_the_same_callbacks(app: dash.Dash, tmp_path: Path):
-    again = create_app(Settings.from_env({"LOUPE_STATE_DIR": str(tmp_path)}))
+    again = bound(create_app(Settings.from_env({"LOUPE_STATE_DIR": str(tmp_path)})))
     with again.server.test_client() as client:
         names = {row["output"] for row in client.get("/_dash-dependencies").json}
     with app.server.test_client() as client:

@@ -192,7 +192,7 @@ def test_answers_about_other_maps_are_told_and_not_used(bench):
     assert set(differing[:4]) <= used
     assert not set(differing[4:]) & used
     assert counts.other_maps == 4
-    assert "4 answers are about other maps" in counts.sentence
+    assert "about other maps: 4 answers." in counts.sentence
     guide, _ = asked.guidance(bench.answers, bench.store)
     assert guide["verdict"][differing].tolist() == [1] * 4 + [0] * 2
     other = replace(asked, saliency="score-cam")

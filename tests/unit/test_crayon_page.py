@@ -159,6 +159,10 @@ def test_a_state_is_the_run_that_it_describes():
     found = RefineRequest.of(crayon_state.run_settings(crayon_state.checked(values)))
     assert (found.item_set, found.epochs, found.lr, found.per_relevant) == ("garments", 4, 0.003, 1)
     assert found.answers_of == ""
+    assert (found.saliency, found.freeze_norm) == (requests.GRADCAM, False)
+    values |= {"saliency": "score-cam", "frozen": True}
+    found = RefineRequest.of(crayon_state.run_settings(crayon_state.checked(values)))
+    assert (found.saliency, found.freeze_norm) == ("score-cam", True)
 
 
 def test_every_method_is_offered_with_a_sentence_and_the_names_are_those_of_the_training():

@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from backend.settings import Settings
 from components.runtime import create_services
+from tests.bound import bound
 from tests.fake_work import WORKS
 
 URL = "/_dash-update-component"
@@ -23,7 +24,8 @@ REQUESTS = 200
 VALUES: list[Any] = [
     *(None, True, -1, 0, 3.5, 1e9, 1e308, 10**30, "", "x", "../../etc/passwd", "<script>", "\0"),
     *("nan", "9" * 400, "digits", "digits-plain", "imagenet-lite0", "5", "0", "pca", "class:99"),
-    *("class:x", "selection", "/nero?step=abc", "/", [], [[]], [None], ["digits-plain"] * 30, {}),
+    *("/", "/zoom", "/crayon", "/jobs", "/no such page", "?set=birds&step=9", "?image=../x"),
+    *("class:x", "selection", "/nero?step=abc", [], [[]], [None], ["digits-plain"] * 30, {}),
     *({"a": {"b": [1]}}, {"items": "digits", "ids": [1, "x"]}, {"ids": {}}, {"version": 1}),
     orjson.loads("[" * 900 + "]" * 900),
 ]
@@ -34,9 +36,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dash]:
     env = {"LOUPE_STATE_DIR": str(tmp_path_factory.mktemp("state"))}
     settings = Settings.from_env(env)
     services = create_services(settings, WORKS)
-    made = create_app(settings, services)
-    made.server.test_client().get("/_dash-layout")
-    yield made
+    yield bound(create_app(settings, services))
     services.close()
 
 

@@ -18,6 +18,7 @@ from backend.settings import Settings
 from components import nero_spec, nero_state
 from components.figures import orbit as figures
 from components.runtime import Services, create_services
+from tests.bound import bound
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dash]:
     folder: Path = tmp_path_factory.mktemp("loupe")
     settings = Settings.from_env({"LOUPE_STATE_DIR": str(folder), "LOUPE_DEVICE": "cpu"})
     services: Services = create_services(settings)
-    yield create_app(settings, services)
+    yield bound(create_app(settings, services))
     services.close()
 
 

@@ -24,6 +24,7 @@ from components import zoom_state
 from components.figures.zoom_share import cumulative
 from components.runtime import CONFIG
 from components.state import defaults
+from tests.bound import bound
 from tests.browser.zoom_cases import MODEL, write_model
 
 
@@ -36,7 +37,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def client(state: Path) -> Iterator[FlaskClient]:
-    app = create_app(Settings.from_env())
+    app = bound(create_app(Settings.from_env()))
     with app.server.test_client() as made:
         yield made
     app.server.config[CONFIG].close()
