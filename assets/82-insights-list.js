@@ -3,14 +3,23 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {now, at, isHere, say, honest, about, load, failed, query, set, value, rate, points, count} = loupe.insights;
+    const LONGEST = 12000; // characters of an edit in an address
     const PAGE = 24, NARROWED = ["domain", "since", "until"];
     const OPEN = 2; // the trace of the ring, components/figures/insights_contents.py
     let listed = "", plotted = "", figure = null;
 
-    /** Address of a content's picture, `px` wide; null where it has none. */
-    function picture(row, px = 128) {
+    const address = (kind, row, px, more) => {
         const {set: held} = now.told;
-        return `/_insights/image/${encodeURIComponent(held.key)}/${row}.webp?px=${px}&v=${held.fingerprint}`;
+        return `/_insights/${kind}/${encodeURIComponent(held.key)}/${row}.webp?px=${px}&v=${held.fingerprint}${more}`;
+    };
+    /** Address of a content's picture, `px` wide: 64, 96, 128, 256 or 512. */
+    const picture = (row, px = 128) => address("image", row, px, "");
+    /** A part of it; the box is [x, y, w, h] in shares of its sides. */
+    const part = (row, box, px = 128) => address("patch", row, px, `&box=${box.map((one) => Number(one.toFixed(6))).join(",")}`);
+    /** The picture with an edit drawn into it; as it was where the edit is too long for an address. */
+    function drawn(row, edit, px) {
+        const text = encodeURIComponent(JSON.stringify(edit));
+        return text.length > LONGEST ? picture(row, px) : address("drawn", row, px, `&draft=${text}`);
     }
 
     function step(values) {
@@ -151,5 +160,5 @@ window.loupe = window.loupe || {};
     loupe.insightsPage.onLeave((card) => { if (!card || card === "contents") { listed = plotted = ""; } });
     if (loupe.theme) loupe.theme.onChange(() => { if (isHere() && figure) { loupe.insights.draw("insights-scatter", figure); setTimeout(bind, 250); } });
 
-    loupe.insightsList = {picture, thumb, open, next, twoRates, points};
+    loupe.insightsList = {picture, part, drawn, thumb, open, next, twoRates, points};
 })(window.loupe);

@@ -4,16 +4,14 @@ window.loupe = window.loupe || {};
     "use strict";
     const {now, at, isHere, points, edit, change} = loupe.insights;
     const CELLS = 16; // attributions and edits share this grid
+    const PX = 512;
     let drag = null;
 
     const same = (a, b) => Boolean(a && b) && a.every((one, i) => Math.abs(one - b[i]) < 1e-6);
     const place = ([x, y, w, h]) => `left:${100 * x}%;top:${100 * y}%;width:${100 * w}%;height:${100 * h}%`;
 
-    /** A part of another content's picture, cut out by the frame around it. */
-    function cut(row, [x, y, w, h], px = 512) {
-        return loupe.dom.el("span", {class: "insights-cut"}, loupe.dom.el("img", {src: loupe.insightsList.picture(row, px), alt: "", loading: "lazy", decoding: "async", draggable: "false",
-            style: `left:${-100 * x / w}%;top:${-100 * y / h}%;width:${100 / w}%;height:${100 / h}%`}));
-    }
+    /** A part of a content's picture. */
+    const cut = (row, box) => loupe.dom.el("img", {src: loupe.insightsList.part(row, box), alt: "", class: "insights-cut", loading: "lazy", decoding: "async", draggable: "false", width: 64, height: 64});
 
     /** Mean attribution of a place, from the map. */
     function worth([x, y, w, h]) {
@@ -36,15 +34,20 @@ window.loupe = window.loupe || {};
         const focused = document.activeElement?.closest?.(".insights-box")?.getAttribute("style");
         host.replaceChildren(...patches.map(frame), ...(now.box ? [el("div", {class: "insights-box", "data-chosen": "true", style: place(now.box)})] : []));
         if (focused) [...host.children].find((one) => one.getAttribute("style") === focused)?.focus();
-        swaps();
+        redraw();
         actions();
     }
 
-    /** What the edit did to the picture, drawn over it. */
-    function swaps() {
-        const {el} = loupe.dom;
-        at("insights-swaps").replaceChildren(...edit().edits.map((one) => el("div", {class: "insights-swap", "data-op": one.op, style: place(one.box)},
-            one.op === "swap" ? cut(one.from, one.from_box) : null)));
+    /** The picture follows the edit; the one before stays until the new one is there. */
+    function redraw() {
+        const shown = document.querySelector("#insights-stage > .insights-picture"), row = now.content?.row;
+        if (!shown || !now.content.image) return;
+        const address = loupe.insights.isEdited() ? loupe.insightsList.drawn(row, edit(), PX) : loupe.insightsList.picture(row, PX);
+        if (shown.dataset.wanted === address) return;
+        shown.dataset.wanted = address;
+        const next = new Image();
+        next.onload = () => { if (shown.dataset.wanted === address) shown.src = address; };
+        next.src = address;
     }
 
     function actions() {

@@ -101,7 +101,6 @@ window.loupe = window.loupe || {};
         if (!image) return host.replaceChildren();
         host.replaceChildren(
             el("img", {src: loupe.insightsList.picture(row, PX), alt: `Picture of ${id}`, class: "insights-picture", width: PX, height: PX, draggable: "false"}),
-            el("div", {id: "insights-swaps", class: "insights-over"}),
             el("canvas", {id: "insights-overlay", class: "insights-over", width: PX, height: PX, role: "img", "aria-label": "What helps, in blue, and what hurts, in orange"}),
             el("div", {id: "insights-boxes", class: "insights-over"}));
         return loupe.insightsBoxes.bind(host);

@@ -4,7 +4,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {now, at, isHere, honest, set, value, rate, points, signed, count, printable, isEdited, edit} = loupe.insights;
-    const MOST = 40, WRITE_MS = 400, PX = 160;
+    const MOST = 40, WRITE_MS = 400;
     let timer = 0, pending = null, drawn = "";
 
     const EMPTY = () => ({title: "", note: "", pins: []});
@@ -107,9 +107,9 @@ window.loupe = window.loupe || {};
 
     function body(one) {
         const {el} = loupe.dom, parts = [];
-        if (one.kind === "patch") parts.push(el("div", {class: "insights-sheet-cuts"}, ...one.patches.map(({row, box}) => loupe.insightsBoxes.cut(row, box))));
+        if (one.kind === "patch" && one.set === value("set")) parts.push(el("div", {class: "insights-sheet-cuts"}, ...one.patches.map(({row, box}) => loupe.insightsBoxes.cut(row, box))));
         if (one.kind === "edit") {
-            if (one.image && one.set === value("set")) parts.push(el("img", {class: "insights-sheet-picture", src: loupe.insightsList.picture(one.row, 512), alt: `Picture of ${one.id}`}));
+            if (one.image && one.set === value("set")) parts.push(el("img", {class: "insights-sheet-picture", src: loupe.insightsList.drawn(one.row, one.draft, 512), alt: `Picture of ${one.id}, as edited`}));
             parts.push(...one.texts.map(({key, from, to}) => el("p", {}, el("em", {}, `${loupe.insightsContent.title(key)}: `), el("del", {dir: "auto"}, from || "(empty)"), " → ", el("ins", {dir: "auto"}, to || "(empty)"))));
             parts.push(...Object.entries(one.features || {}).map(([key, to]) => el("p", {}, el("em", {}, `${loupe.insightsContent.title(key)}: `), String(to))));
             if (one.places) parts.push(el("p", {}, `${one.places} place${one.places > 1 ? "s" : ""} of the picture changed`));
@@ -149,22 +149,10 @@ section{break-inside:avoid}.insights-sheet-meta,.insights-sheet-evidence,.insigh
 .insights-sheet-cuts{display:flex;gap:8px;margin:8px 0}.insights-sheet-cuts img{width:96px;height:96px;border-radius:4px}.insights-sheet-picture{width:240px;height:auto;margin:8px 0;border-radius:4px}
 @media print{body{margin:0;max-width:none;background:none;color:#000}}`;
 
-    /** The cut of a picture as a data address; what does not load is left out. */
-    function cropped(frame) {
-        const image = frame.querySelector("img"), canvas = document.createElement("canvas"), outer = frame.getBoundingClientRect(), inner = image.getBoundingClientRect();
-        if (!image.naturalWidth || !inner.width) return "";
-        canvas.width = canvas.height = PX;
-        const scale = image.naturalWidth / inner.width;
-        canvas.getContext("2d").drawImage(image, (outer.left - inner.left) * scale, (outer.top - inner.top) * scale, outer.width * scale, outer.height * scale, 0, 0, PX, PX);
-        return canvas.toDataURL("image/png");
-    }
-
     /** The sheet as one HTML document. */
     async function build() {
-        const host = at("insights-brief-sheet"), copy = host.cloneNode(true), {el} = loupe.dom;
-        const cuts = [...host.querySelectorAll(".insights-cut")].map(cropped);
-        copy.querySelectorAll(".insights-cut").forEach((one, i) => one.replaceWith(cuts[i] ? el("img", {src: cuts[i], alt: "Patch"}) : ""));
-        for (const image of copy.querySelectorAll(".insights-sheet-picture")) image.src = await loupe.image.dataUrl(image.src);
+        const copy = at("insights-brief-sheet").cloneNode(true);
+        for (const image of copy.querySelectorAll("img")) image.setAttribute("src", await loupe.image.dataUrl(image.src));
         const title = brief().title || "Brief", policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'";
         return `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">` +
             `<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="generator" content="Loupe"><link rel="icon" href="data:,">` +

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from flask import Response, request
 
 from backend.errors import BadRequest
-from backend.insights import contents
+from backend.insights import changes, contents
 from backend.insights.contents import Contents
 from backend.insights.views import NotComputed
 from components.insights_state import DATE, DOMAIN, KEY, METHODS
 from components.runtime import services
 
-JSON_KEYS: Final = ("fields", "features", "edits")
-MOST_CHARS: Final = 200_000  # of one field of a draft
-MOST_EDITS: Final = 64
-OPERATIONS: Final = ("blank", "swap")
-AGAIN: Final = "Reload the page."
 Args = Mapping[str, Any]
 
 
@@ -115,85 +109,13 @@ def whole(asked: Args, name: str, default: int, low: int, high: int) -> int:
 
 
 def draft(given: object, held: Contents) -> dict[str, Any] | None:
-    """An edit of a content as it came from a browser, checked; None where there is none.
+    """An edit of a content as it came from a browser, checked; None where it changes nothing.
 
     Raises:
         BadRequest: it names a field or a feature that the set has not, or a place off the picture.
     """
-    if given is None:
-        return None
-    if not isinstance(given, Mapping) or not set(given) <= {*JSON_KEYS, "domain"}:
-        raise BadRequest("An edit has fields, features and edits.", AGAIN)
-    if not isinstance(given.get("edits", []), list):
-        raise BadRequest("The edits of a picture are a list.", AGAIN)
-    edits = [_place(one) for one in given.get("edits", [])]
-    if len(edits) > MOST_EDITS:
-        raise BadRequest(f"{len(edits)} places are changed.", f"Change at most {MOST_EDITS}.")
-    found = {
-        "fields": _fields(given.get("fields", {}), held),
-        "features": _features(given.get("features", {}), held),
-        "edits": edits,
-    }
-    return found if any(found.values()) else None
-
-
-def _fields(given: object, held: Contents) -> dict[str, str]:
-    found = {}
-    for name, text in _pairs(given, "fields"):
-        if name not in held.fields or not isinstance(text, str):
-            raise BadRequest(f"There is no text part {name[:40]!r}.", f"{', '.join(held.fields)}.")
-        if len(text) > MOST_CHARS:
-            raise BadRequest(
-                f"The {name} has {len(text):,} characters.", f"At most {MOST_CHARS:,} are read."
-            )
-        found[name] = text
-    return found
-
-
-def _features(given: object, held: Contents) -> dict[str, str | float]:
-    found: dict[str, str | float] = {}
-    for name, value in _pairs(given, "features"):
-        if name in held.choices:
-            allowed = held.choices[name].values
-            if value not in allowed:
-                text = f"{name}={str(value)[:40]!r} is not a value of this set."
-                raise BadRequest(text, f"{', '.join(allowed)}.")
-            found[name] = str(value)
-        elif name in held.numbers:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadRequest(f"{name}={str(value)[:40]!r} is not a number.", "Type a number.")
-            if not math.isfinite(value):
-                raise BadRequest(f"{name} is not finite.", "Type a number.")
-            found[name] = float(value)
-        else:
-            raise BadRequest(f"There is no feature {name[:40]!r} in {held.title}.", AGAIN)
-    return found
-
-
-def _pairs(given: object, name: str) -> list[tuple[str, Any]]:
-    if not isinstance(given, Mapping):
-        raise BadRequest(f"The {name} of an edit are an object.", AGAIN)
-    return [(str(key), value) for key, value in given.items()]
-
-
-def _place(given: object) -> dict[str, Any]:
-    """One changed place of a picture; boxes are ``[x, y, w, h]`` in shares of its sides."""
-    if not isinstance(given, Mapping) or given.get("op") not in OPERATIONS:
-        raise BadRequest("A place of a picture is blanked or swapped.", AGAIN)
-    found: dict[str, Any] = {"op": given["op"], "box": _box(given.get("box"))}
-    if given["op"] == "swap":
-        found["from_box"] = _box(given.get("from_box"))
-        found["from"] = whole(given, "from", -1, 0, 10**9)
-    return found
-
-
-def _box(given: object) -> list[float]:
-    is_box = isinstance(given, list) and len(given) == 4
-    if is_box and all(type(one) in (int, float) and math.isfinite(one) for one in given):  # type: ignore[attr-defined]
-        x, y, w, h = (float(one) for one in given)  # type: ignore[attr-defined]
-        if min(x, y) >= 0 and min(w, h) > 0 and max(x + w, y + h) <= 1 + 1e-6:
-            return [x, y, w, h]
-    raise BadRequest("A place lies off the picture.", "A box is x, y, w, h from 0 to 1.")
+    made = changes.checked(held, given).told()
+    return made if any(value or value == 0 for value in made.values()) else None
 
 
 def told(make: Callable[[], Mapping[str, Any]], name: str, visit: str) -> Response:
@@ -207,9 +129,7 @@ def told(make: Callable[[], Mapping[str, Any]], name: str, visit: str) -> Respon
         return reply(make())
     except NotComputed as missing:
         job = replace(missing.job, view=f"insights-{name}@{visit[:64]}" if visit else "")
-        return reply(
-            {"result": job.key, "job": services().jobs.submit(job), "title": job.title}
-        )
+        return reply({"result": job.key, "job": services().jobs.submit(job), "title": job.title})
 
 
 def reply(value: Mapping[str, object]) -> Response:

@@ -120,6 +120,12 @@ def _tab(key: str, title: str) -> Any:
     return [title, html.Span("0", id="insights-brief-count", className="lp-count")]
 
 
+def own() -> Component:
+    """The dialog for contents of the user's own, empty and closed."""
+    label = named(aria_label="Contents of your own")
+    return html.Dialog(id="insights-own-dialog", className="lp-dialog", **label)
+
+
 def unseen(values: Values) -> list[Component]:
     """Values of the state without a control that Dash knows, and the page's own stores."""
     return [hidden(PAGE, key, value) for key, value in values.items() if key not in SEEN]

@@ -40,9 +40,7 @@ def _where(asked: Asked) -> dict[str, Any]:
 
 def listed(asked: Asked) -> pd.DataFrame:
     """Every content of the domain and period, in the order of the list."""
-    found = views.listing(
-        services().store, **_where(asked), sort=asked["sort"], offset=0, n=WHOLE
-    )
+    found = views.listing(services().store, **_where(asked), sort=asked["sort"], offset=0, n=WHOLE)
     return pd.DataFrame(found["items"]).drop(columns=["image"], errors="ignore")
 
 

@@ -38,7 +38,12 @@ def layout(**query: str) -> html.Div:
     values, notices = insights_state.opened(query)
     held = [*parts.stores([QUESTION, TOLD, READY]), dcc.Store(id=VISIT, data=uuid4().hex)]
     page = [parts.head(values), *parts.told(), parts.desk(values), parts.tabs(values)]
-    page += [*parts.unseen(values), stores(PAGE, insights_state.schema(), notices), *held]
+    page += [
+        parts.own(),
+        *parts.unseen(values),
+        stores(PAGE, insights_state.schema(), notices),
+        *held,
+    ]
     return html.Div(page, id="insights-page", className="lp-page insights-page")
 
 
