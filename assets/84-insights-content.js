@@ -98,6 +98,7 @@ window.loupe = window.loupe || {};
     function stage({image, row, id}) {
         const {el} = loupe.dom, host = at("insights-stage");
         host.hidden = !image;
+        at("insights-layers").dataset.empty = String(!image);
         if (!image) return host.replaceChildren();
         host.replaceChildren(
             el("img", {src: loupe.insightsList.picture(row, PX), alt: `Picture of ${id}`, class: "insights-picture", width: PX, height: PX, draggable: "false"}),

@@ -68,7 +68,7 @@ window.loupe = window.loupe || {};
         const more = bad > problems.length ? `and ${count(bad - problems.length)} more` : "";
         return el("section", {}, el("p", {}, el("b", {}, found)), ...(notes || []).map((text) => el("p", {class: "lp-muted"}, text)),
             bad ? el("div", {class: "insights-problems"}, el("p", {}, el("b", {}, `${count(bad)} problem${bad > 1 ? "s" : ""}. Nothing is imported until ${bad > 1 ? "they are" : "it is"} solved.`)),
-                el("ul", {}, ...problems.map(({row, sentence}) => el("li", {}, row ? `Row ${row}: ` : "", sentence)), ...(more ? [el("li", {}, more)] : []))) : el("p", {class: "insights-fine"}, "No problems."));
+                el("ul", {}, ...problems.map(({row, sentence}) => el("li", {}, row && !sentence.includes(`ow ${row}`) ? `Row ${row}: ${sentence}` : sentence)), ...(more ? [el("li", {}, more)] : []))) : el("p", {class: "insights-fine"}, "No problems."));
     }
 
     function columns() {

@@ -14,7 +14,7 @@ from components import insights_asked as asked_for
 
 
 def answer(values: Mapping[str, Any], _visit: str) -> dict[str, Any]:
-    """``{sets, set, models, model}``; what cannot be had is a sentence, ``message`` and ``hint``."""
+    """``{sets, set, models, model}``; what cannot be had is a ``message`` and a ``hint``."""
     try:
         held = asked_for.contents_of(values)
         chosen = asked_for.model_key(values)

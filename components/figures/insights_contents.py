@@ -69,7 +69,7 @@ def _ends(predicted: F64, actual: F64) -> tuple[float, float]:
 
 
 def _layout(view: str, low: float, high: float) -> dict[str, Any]:
-    axis = {"range": [low, high], "tickformat": ".1%", "nticks": 5}
+    axis = {"range": [low, high], "tickformat": ".3~p", "nticks": 5, "tickangle": 0}
     return {
         "uirevision": view,
         "showlegend": False,
