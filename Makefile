@@ -67,6 +67,8 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_piv
 	$(BIN)/python -m data.build_points
 	$(BIN)/python -m data.build_needles
+	$(BIN)/python -m data.build_campaigns
+	$(BIN)/python -m data.build_films
 	$(BIN)/python -m data.build_birds
 	$(BIN)/python -m data.build_garments
 

@@ -22,6 +22,7 @@ from backend.protocols import I64, U8, Progress
 
 SHOWN: Final = 5
 SHOWN_CHARACTERS: Final = 200
+MOST_BYTES: Final = 2_000_000_000  # of all images of a set, shrunk
 SOURCE: Final = "Imported from a table of the user's own."
 Given = str | Mapping[str, Any]
 
@@ -120,7 +121,11 @@ def read(
 
 
 def _pictures(rows: checks.Rows, files: ImageFiles, report: Progress | None) -> KeptPictures | None:
-    """Every image once; one that cannot be used is a problem of the first row that names it."""
+    """Every image once; one that cannot be used is a problem of the first row that names it.
+
+    Raises:
+        BadRequest: they are too many to be held in memory.
+    """
     if not any(rows.images):
         return None
     place: dict[str, tuple[int, int, int]] = {"": (0, 0, 0)}
@@ -139,6 +144,11 @@ def _pictures(rows: checks.Rows, files: ImageFiles, report: Progress | None) -> 
         blocks.append(found.data)
         place[name] = (end, end + len(found.data), found.source_pixels)
         end += len(found.data)
+        if end > MOST_BYTES:
+            raise BadRequest(
+                f"The images need more than {MOST_BYTES // 1_000_000} MB, shrunk as they are.",
+                "Import fewer contents at a time.",
+            )
     table: I64 = np.array([place[name] for name in rows.images], np.int64).reshape(-1, 3)
     data: U8 = np.frombuffer(b"".join(blocks), np.uint8)
     return KeptPictures(data, table[:, 0], table[:, 1], table[:, 2])

@@ -21,6 +21,7 @@ from backend.errors import BadRequest
 
 MOST_ROWS: Final = 200_000
 MOST_COLUMNS: Final = 500
+MOST_BYTES: Final = 1_000_000_000  # of a Parquet file, unpacked
 SEPARATORS: Final = (",", ";", "\t")
 SINGLE: Final = (
     "content_id", "experiment_id", "domain", "image", "arm", "date", "impressions", "clicks",
@@ -151,11 +152,7 @@ def read_table(data: bytes, name: str) -> pd.DataFrame:
         raise BadRequest(f"The table has the column {twice[0][:60]!r} twice.", "Rename one.")
     if not len(frame):
         raise BadRequest(f"{name[-60:]} has no rows.", "Give a table with at least one content.")
-    if len(frame) > MOST_ROWS or len(columns) > MOST_COLUMNS:
-        raise BadRequest(
-            f"{name[-60:]} has {len(frame):,} rows and {len(columns)} columns.",
-            f"Allowed are {MOST_ROWS:,} rows and {MOST_COLUMNS} columns.",
-        )
+    _check_size(len(frame), len(columns), name)
     return frame
 
 
@@ -190,15 +187,30 @@ def _csv(data: bytes, name: str) -> pd.DataFrame:
 
 def _parquet(data: bytes, name: str) -> pd.DataFrame:
     try:
-        table = pq.read_table(io.BytesIO(data))
-        columns = {name: column.to_pylist() for name, column in _columns(table)}
+        file = pq.ParquetFile(io.BytesIO(data))
+        said = file.metadata
+        _check_size(said.num_rows, said.num_columns, name)
+        size = sum(said.row_group(i).total_byte_size for i in range(said.num_row_groups))
+        if size > MOST_BYTES:
+            raise BadRequest(
+                f"{name[-60:]} unpacks to {size / 1e6:,.0f} MB.",
+                f"Allowed are {MOST_BYTES // 1_000_000} MB.",
+            )
+        table = file.read()
+        columns = [column.to_pylist() for column in table.columns]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadRequest(f"{name[-60:]} is not a readable Parquet file.") from error
-    return pd.DataFrame(columns, dtype=object)
+    frame = pd.DataFrame(dict(enumerate(columns)), dtype=object)
+    frame.columns = pd.Index(table.column_names)
+    return frame
 
 
-def _columns(table: pa.Table) -> list[tuple[str, pa.ChunkedArray]]:
-    return list(zip(table.column_names, table.columns, strict=True))
+def _check_size(rows: int, columns: int, name: str) -> None:
+    if rows > MOST_ROWS or columns > MOST_COLUMNS:
+        raise BadRequest(
+            f"{name[-60:]} has {rows:,} rows and {columns} columns.",
+            f"Allowed are {MOST_ROWS:,} rows and {MOST_COLUMNS} columns.",
+        )
 
 
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from backend.crayon import library as folders
 from backend.errors import BadRequest, NotFound
-from backend.insights import contents, image_files, importer, library, stash
+from backend.insights import contents, image_files, importer, library, stash, table
 from backend.insights.importer import Upload
 from backend.insights.table import cell_text, column_map, parsed_map
 from backend.settings import Settings
@@ -221,6 +226,13 @@ def test_parquet_and_other_separators_and_a_mark_at_the_start():
     assert other.success.tolist() == held.success.tolist()
 
 
+def _twice():
+    """A Parquet file with a column twice."""
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 2, ["text", "text"]), out)
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "name", "sentence"),
     [
@@ -230,6 +242,7 @@ def test_parquet_and_other_separators_and_a_mark_at_the_start():
         (b'text,success\n"A,0.1\n', "t.csv", "not a readable CSV"),
         (b"text,text,success\nA,B,0.1\n", "t.csv", "column 'text' twice"),
         (b"text,clicks\nA,1\n", "t.csv", "how successful"),
+        (_twice(), "t.parquet", "column 'text' twice"),
         (b"name,success\nA,0.1\n", "t.csv", "holds a text or an image"),
         (b"PAR1", "t.parquet", "not a readable Parquet"),
         (b"x", "t.xlsx", "not a .csv or .parquet"),
@@ -240,6 +253,49 @@ def test_a_table_that_cannot_be_read_is_a_sentence(data, name, sentence):
         importer.read(Upload(data, name))
 
 
+CELL = st.one_of(st.text(max_size=12), st.integers(-2, 40).map(str))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=3),
+    st.sampled_from(["csv", "parquet"]),
+)
+def test_whatever_is_in_a_table_it_is_read_or_refused_with_a_sentence(rows, suffix):
+    out = io.StringIO()
+    csv.writer(out).writerows([["text", "impressions", "clicks"], *rows])
+    data = out.getvalue().encode("utf-8", "replace")
+    if suffix == "parquet":
+        clean = [[cell.encode("utf-8", "replace").decode() for cell in row] for row in rows]
+        packed = io.BytesIO()
+        pd.DataFrame(clean, columns=["text", "impressions", "clicks"]).to_parquet(packed)
+        data = packed.getvalue()
+    try:
+        held = importer.read(Upload(data, f"t.{suffix}"))
+    except BadRequest:
+        return
+    assert ((held.success >= 0) & (held.success <= 1)).all()
+    assert all(held.texts())
+
+
+def test_a_parquet_file_is_measured_before_it_is_unpacked(monkeypatch):
+    frame = pd.DataFrame({"text": ["a"] * 50, "success": [0.5] * 50})
+    out = io.BytesIO()
+    frame.to_parquet(out)
+    monkeypatch.setattr(table, "MOST_BYTES", 100)
+    with pytest.raises(BadRequest, match=r"t\.parquet unpacks to 0 MB"):
+        importer.read(Upload(out.getvalue(), "t.parquet"))
+    monkeypatch.setattr(table, "MOST_ROWS", 40)
+    with pytest.raises(BadRequest, match=r"has 50 rows and 2 columns"):
+        importer.read(Upload(out.getvalue(), "t.parquet"))
+
+
+def test_images_that_memory_cannot_hold_are_refused(monkeypatch):
+    monkeypatch.setattr(importer, "MOST_BYTES", 100)
+    with pytest.raises(BadRequest, match="The images need more than"):
+        importer.read(upload())
+
+
 def test_maps_of_columns():
     assert parsed_map("text=a+b, image=c")["text"] == ("a", "b")
     assert parsed_map("text=a+b, image=c")["image"] == "c"
@@ -247,14 +303,14 @@ def test_maps_of_columns():
     assert found.text == ("Headline",)
     assert (found.impressions, found.experiment_id) == ("VIEWS", "clickability_test_id")
     assert column_map(["text", "domain", "success"], {"domain": ""}).domain == ""
-    for given, sentence in [
+    for said, sentence in [
         ("words=a", "'words' is not something"),
         ("text=nothing", "no column 'nothing'"),
         ({"text": 5}, "text is '5'"),
         ({"image": ["a"]}, "image is"),
     ]:
         with pytest.raises(BadRequest, match=sentence):
-            column_map(["text", "success"], given)
+            column_map(["text", "success"], said)
 
 
 def test_a_preview_tells_everything_and_imports_nothing(state):
