@@ -9,6 +9,7 @@ window.loupe = window.loupe || {};
     "use strict";
     const now = {told: null, list: null, content: null, painted: null, predicted: null, box: null, phrase: "", cluster: null, visit: ""};
     const MINUS = "−";
+    const BUSY_MS = [400, 1600, 4000, 8000]; // waits before a busy worker is asked again
 
     const at = (id) => document.getElementById(id);
     const isHere = () => Boolean(at("insights-page"));
@@ -37,8 +38,8 @@ window.loupe = window.loupe || {};
 
     const failure = (message, hint, status) => Object.assign(new Error(message), {hint: hint || "", status});
 
-    /** JSON from a route; what it refuses becomes an Error with its sentence. */
-    async function ask(address, body) {
+    /** JSON from a route; what it refuses becomes an Error with its sentence. A busy or starting worker is asked again. */
+    async function ask(address, body, waits = BUSY_MS) {
         const options = body && {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)};
         let answer;
         try {
@@ -47,6 +48,10 @@ window.loupe = window.loupe || {};
             throw failure("The server does not answer.", "Check that Loupe is still running.", 0);
         }
         const held = await answer.json().catch(() => ({}));
+        if (answer.status === 503 && waits.length && isHere()) {
+            await new Promise((resolve) => { setTimeout(resolve, waits[0]); });
+            return ask(address, body, waits.slice(1));
+        }
         if (!answer.ok) throw failure(held.message || `The server answered ${answer.status}.`, held.hint, answer.status);
         return held;
     }

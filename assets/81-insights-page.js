@@ -50,7 +50,28 @@ window.loupe = window.loupe || {};
             return;
         }
         toolbar(told);
-        run();
+        if (told.model) run();
+        else unfitted();
+    }
+
+    /** Nothing can be said of contents that no model knows; one can be fitted here. */
+    function unfitted() {
+        loupe.card.all().forEach((card) => {
+            if (card.id !== "insights-brief") loupe.card.setState(card.id, {kind: "empty", message: "No model has been fitted on these contents yet."});
+        });
+        loupe.insights.say("contents", "empty", {message: "No model has been fitted on these contents yet.", hint: "It takes some minutes on a small machine.", retry: "Fit a model"});
+    }
+
+    async function fit() {
+        const wanted = value("set");
+        try {
+            const {job, title} = await loupe.insights.ask("/_insights/fit", {set: wanted});
+            loupe.insights.say("contents", "job", {jobId: job, message: title});
+            const view = await loupe.insights.until(job);
+            if (view.state === "done" && isHere() && value("set") === wanted) question(true);
+        } catch (error) {
+            loupe.insights.failed("contents", error);
+        }
     }
 
     /** The choices of the toolbar, which depend on the set. */
@@ -87,7 +108,7 @@ window.loupe = window.loupe || {};
     }
 
     function run() {
-        if (!isHere() || !now.told || !values || now.told.set.key !== values.set) return;
+        if (!isHere() || !now.told?.model || !values || now.told.set.key !== values.set) return;
         ["since", "until"].forEach((key) => {
             const field = at(`insights-${key}`);
             if (field && document.activeElement !== field && field.value !== values[key]) field.value = values[key];
@@ -97,6 +118,10 @@ window.loupe = window.loupe || {};
 
     document.addEventListener("loupe:retry", ({detail}) => {
         if (!isHere() || !detail.cardId.startsWith("insights-")) return;
+        if (now.told && !now.told.model) {
+            fit();
+            return;
+        }
         leavers.forEach((leave) => leave(detail.cardId.replace("insights-", "")));
         if (now.told) run();
         else question(true);

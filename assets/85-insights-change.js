@@ -24,7 +24,7 @@ window.loupe = window.loupe || {};
             now.predicted = {...found, edit: text};
             show(found);
             say("change", "ready");
-            honest("change", [`answered in ${Math.round(found.ms)} ms`, "95 % interval of the model's error", ...about()]);
+            honest("change", [`answered in ${Math.round(found.ms)} ms`, "intervals: 90 % of like contents, 95 % of the difference", ...about()]);
         } catch (error) {
             asked = "";
             failed("change", error);

@@ -118,7 +118,7 @@ window.loupe = window.loupe || {};
         const {el} = loupe.dom, all = totals(found), row_ = now.content.row;
         const most = Math.max(...found.table.flat().map(Math.abs), ...found.row_own.map(Math.abs), ...found.column_own.map(Math.abs), 1e-12);
         const cell = (share, kind) => el("td", {class: kind || "", "data-kind": signed(share), style: `--share:${Math.min(1, Math.abs(share) / most).toFixed(3)}`}, points(share));
-        const head = el("tr", {}, el("th", {}, "phrase"), ...found.columns.map(({box}, i) => el("th", {scope: "col", title: `Patch ${i + 1}`}, loupe.insightsBoxes.cut(row_, box))), el("th", {scope: "col"}, "alone"), el("th", {scope: "col"}, "sum"));
+        const head = el("tr", {}, el("th", {}, "phrase"), ...found.columns.map(({box, text}, i) => el("th", {scope: "col", title: text || `Patch ${i + 1}`}, now.content.image && !text ? loupe.insightsBoxes.cut(row_, box) : el("span", {}, text || `patch ${i + 1}`))), el("th", {scope: "col"}, "alone"), el("th", {scope: "col"}, "sum"));
         const body = found.rows.map(({text}, r) => el("tr", {}, el("th", {scope: "row", dir: "auto"}, text), ...found.columns.map((_, c) => cell(found.table[r][c])), cell(found.row_own[r], "is-own"), el("td", {class: "is-sum"}, points(all.rows[r]))));
         const alone = el("tr", {}, el("th", {scope: "row"}, "alone"), ...found.column_own.map((one) => cell(one, "is-own")), el("td", {}), el("td", {class: "is-sum"}, points(all.image)));
         const foot = el("tr", {}, el("th", {scope: "row"}, "sum"), ...all.columns.map((one) => el("td", {class: "is-sum"}, points(one))), el("td", {class: "is-sum"}, points(all.text)), el("td", {class: "is-sum"}, points(all.text + all.image + all.pairs)));

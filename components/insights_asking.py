@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response
 
-from backend.insights import views
+from backend.insights import requests, views
 from backend.insights.contents import Contents
 from components import insights_asked as asked_for
 from components.insights_state import METHODS
@@ -52,6 +52,14 @@ def send_interactions() -> Response:
     held, params, draft = _asked(json_body())
     arrays = services().jobs.call("insights.interactions", {**params, "players": PLAYERS})
     return asked_for.reply(views.interactions_told(held, params["row"], arrays, draft))
+
+
+@blueprint.post("/fit")
+def start_fit() -> Response:
+    """``{result, job, title}``: a model of a set that has none, fitted with the usual settings."""
+    job = requests.fit_job(asked_for.contents_of(json_body()).key)
+    told = {"result": job.key, "job": services().jobs.submit(job), "title": job.title}
+    return asked_for.reply(told)
 
 
 def _asked(body: dict[str, Any]) -> tuple[Contents, dict[str, Any], dict[str, Any] | None]:
