@@ -103,9 +103,13 @@ class CellsEncoder(nn.Module):
         """Pixels (b, 3, h, w) in [0, 1] less the mean colour, so zero is that colour."""
         return pixels - self.mean[:, None, None]
 
+    def places(self, centred: Tensor) -> Tensor:
+        """(b, 3, h, w) -> (b, 40, h / 8, w / 8) what the layers tell of each place."""
+        return cast(Tensor, self.layers(centred + (self.mean - self.origin)[:, None, None]))
+
     def features(self, centred: Tensor) -> Tensor:
         """(b, 3, h, w) -> (b, kinds, h / 8, w / 8), all >= 0."""
-        places = self.layers(centred + (self.mean - self.origin)[:, None, None])
+        places = self.places(centred)
         products = functional.conv2d(places, self.centres[:, :, None, None])
         lengths = (places**2).sum(1, keepdim=True)
         squares = lengths + (self.centres**2).sum(1)[:, None, None] - 2 * products

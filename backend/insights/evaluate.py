@@ -38,7 +38,7 @@ class Correlation:
     Attributes:
         rho: Pearson's of (d_C, d_Y), the source's number.
         rho_signed: Pearson's of the changes from the first to the second arm, signs kept.
-        share_positive: of pairs whose success differs, those with d_C > 0.
+        share_positive: of pairs whose success and attribution differ, those with d_C > 0.
         n: pairs; interval: 95 %, bootstrap over pairs.
         p_null: how often shuffled d_Y reach this rho, one-sided.
     """
@@ -201,7 +201,7 @@ def pearson(a: F64, b: F64) -> float | None:
 def correlation(found: Changes, seed: int = 0) -> Correlation:
     """Everything that is told of the changes of pairs."""
     d_c, d_y = found.d_c, found.d_y
-    differs = d_y > 0
+    differs = (d_y > 0) & (d_c != 0)
     share = float((d_c[differs] > 0).mean()) if differs.any() else None
     told = Correlation(
         pearson(d_c, d_y), pearson(found.gained, found.success), share, len(d_c), None, None
@@ -266,10 +266,12 @@ def trust(found: Correlation, fewest: int = FEWEST_PAIRS) -> Trust:
         return Trust(None, "Undefined: attributions or success do not differ between pairs.", found)
     score = 100 * max(0.0, found.rho)
     share = "" if found.share_positive is None else f"{100 * found.share_positive:.0f} %"
-    chance = f"{found.p_null:.3f}" if found.p_null is not None else "unknown"
+    p = 1.0 if found.p_null is None else found.p_null
+    chance = "less than 0.001" if p < 0.001 else f"{p:.3f}"
     told = (
         f"In {found.n} control–treatment pairs, larger gains of attribution went with larger gains "
-        f"of success with ρ = {found.rho:.2f}; the direction was right in {share} of pairs. "
+        f"of success with ρ = {found.rho:.2f}; the direction was right in {share} of the pairs "
+        "that it tells apart. "
         f"Shuffled success reaches that ρ with probability {chance}."
     )
     return Trust(score, told, found)

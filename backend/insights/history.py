@@ -81,8 +81,15 @@ class History:
         """From the arrays of the job."""
 
         def seen(name: str) -> Occurrences:
-            kept = ("names", "of", "row", "value")
-            return Occurrences(*(arrays[f"{name}.{part}"] for part in kept))
+            names, of, row, value = (
+                arrays[f"{name}.{part}"] for part in ("names", "of", "row", "value")
+            )
+            return Occurrences(
+                np.asarray(names),
+                np.asarray(of, np.int64),
+                np.asarray(row, np.int64),
+                np.asarray(value, np.float64),
+            )
 
         def pairs(name: str) -> Pairs | None:
             key = f"{name}_pairs.rows"

@@ -12,8 +12,10 @@ import torch
 from backend.insights import encoding, evaluate, patches, phrases, work
 from backend.insights.contents import Contents
 from backend.insights.models import InsightModel
+from backend.insights.recommend import FEWEST
 from backend.protocols import I64, JSON, Arrays, Progress
 from models.insights_cells import CELLS
+from models.insights_parts import CELL_WIDTH
 
 BATCH: Final = 64
 EDGE: Final = "\"'“”‘’.,;:!?()[]…*–—-"
@@ -45,7 +47,9 @@ def normal(word: str) -> str:
 
 
 def occurrences(held: Contents, by_row: Mapping[int, Any], ticket: Progress) -> dict[str, Any]:
-    """Where each word and phrase stands, and the mean attribution of its words there."""
+    """Where each word and phrase of three contents or more stands, and the mean attribution of its
+    words there.
+    """
     seen: dict[str, dict[str, list[tuple[int, float]]]] = {
         "words": defaultdict(list), "phrases": defaultdict(list),
     }  # fmt: skip
@@ -65,12 +69,12 @@ def occurrences(held: Contents, by_row: Mapping[int, Any], ticket: Progress) -> 
             ticket(k, len(texts))
     told: dict[str, Any] = {}
     for name, places in seen.items():
-        names = sorted(places)
+        names = sorted(one for one, at in places.items() if len({r for r, _ in at}) >= FEWEST)
         told[f"{name}.names"] = np.array(names, dtype=np.str_) if names else np.zeros(0, "<U1")
         flat = [(k, row, value) for k, one in enumerate(names) for row, value in places[one]]
-        told[f"{name}.of"] = np.array([one[0] for one in flat], np.int64)
-        told[f"{name}.row"] = np.array([one[1] for one in flat], np.int64)
-        told[f"{name}.value"] = np.array([one[2] for one in flat], np.float64)
+        told[f"{name}.of"] = np.array([one[0] for one in flat], np.int32)
+        told[f"{name}.row"] = np.array([one[1] for one in flat], np.int32)
+        told[f"{name}.value"] = np.array([one[2] for one in flat], np.float32)
     return told
 
 
@@ -82,6 +86,14 @@ def features_of(held: Contents, model: InsightModel, rows: I64) -> torch.Tensor:
         return model.net.image.features(model.net.image.centred(pixels))
 
 
+def places_of(held: Contents, model: InsightModel, rows: I64) -> torch.Tensor:
+    """What the picture encoder's layers tell of places (b, 40, 16, 16)."""
+    assert held.pictures is not None
+    pixels = encoding.pixels_tensor(held.pictures.images(rows))
+    with torch.inference_mode():
+        return model.net.image.places(model.net.image.centred(pixels))
+
+
 def patches_of(
     held: Contents, model: InsightModel, rows: I64, maps: Any, ticket: Progress
 ) -> dict[str, Any]:
@@ -89,9 +101,9 @@ def patches_of(
     row_of: list[int] = []
     places: list[tuple[int, int]] = []
     values: list[float] = []
-    embeddings: list[Any] = [np.zeros((0, model.net.shape.kinds), np.float32)]
+    embeddings: list[Any] = [np.zeros((0, CELL_WIDTH), np.float32)]
     for start in range(0, len(rows), BATCH):
-        features = features_of(held, model, rows[start : start + BATCH])
+        features = places_of(held, model, rows[start : start + BATCH])
         for k, own in enumerate(features, start):
             for row, column, value in patches.strongest(maps[k]):
                 row_of.append(int(rows[k]))

@@ -20,7 +20,7 @@ from backend.protocols import F32, I64
 SIDE: Final = 3  # cells of 8 px
 PER_IMAGE: Final = 5
 OVERLAP: Final = 0.3
-CLUSTERS: Final = (2, 4, 6, 8, 10, 12, 15, 18, 21, 25, 30)
+CLUSTERS: Final = (2, 4, 6, 8, 10, 12, 15, 18, 21, 25, 30, 40, 50, 60)
 MOST_FITTED: Final = 4000  # patches that the centres are fitted to
 
 F64 = NDArray[np.float64]
