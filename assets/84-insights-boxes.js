@@ -4,7 +4,7 @@ window.loupe = window.loupe || {};
     "use strict";
     const {now, at, isHere, points, edit, change} = loupe.insights;
     const CELLS = 16; // attributions and edits share this grid
-    const PX = 512;
+    const PX = 512, FRAMED = 5; // of the strongest patches
     let drag = null;
 
     const same = (a, b) => Boolean(a && b) && a.every((one, i) => Math.abs(one - b[i]) < 1e-6);
@@ -28,7 +28,7 @@ window.loupe = window.loupe || {};
     function show() {
         const host = at("insights-boxes"), {el} = loupe.dom;
         if (!host) return;
-        const patches = (now.painted?.patches || []).filter(({box}) => !same(box, now.box));
+        const patches = (now.painted?.patches || []).slice(0, FRAMED).filter(({box}) => !same(box, now.box));
         const frame = ({box, value}, i) => el("button", {type: "button", class: "insights-box", style: place(box), "data-kind": loupe.insights.signed(value),
             title: `Patch ${i + 1}: ${points(value, 3)} points`, "aria-label": `Patch ${i + 1}, ${points(value, 3)} points: choose it`, onclick: () => choose(box)});
         const focused = document.activeElement?.closest?.(".insights-box")?.getAttribute("style");
