@@ -77,11 +77,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A network, what it was fitted with, and how it did."""
+    """A network, what it was fitted with, how it did, and the rates (n,) that it tells."""
 
     net: InsightNet
     design: encoding.Design
     told: dict[str, Any]
+    rate: F64
 
     def to_bytes(self) -> bytes:
         """As ``backend.insights.models.read`` reads it."""
@@ -134,7 +135,8 @@ def fit(held: Contents, options: Options, report: Report = lambda *_: None) -> F
     joint(net, data, wanted, plan, text_table(net, data, report, seen))
     net.eval().requires_grad_(False)
     seconds = round(time.perf_counter() - start, 1)
-    return Fitted(net, design, _told(held, net, design, options, seconds, seen))
+    rate = predictions(net, held, design, seen)
+    return Fitted(net, design, _told(held, rate, options) | {"seconds": seconds}, rate)
 
 
 def _untrained(data: Prepared, options: Options, rate: float) -> InsightNet:
@@ -191,14 +193,7 @@ def raw_text(
     return torch.stack([found[one] for one in texts]).clone()
 
 
-def _told(
-    held: Contents,
-    net: InsightNet,
-    design: encoding.Design,
-    options: Options,
-    seconds: float,
-    seen: Seen,
-) -> dict[str, Any]:
+def _told(held: Contents, rate: F64, options: Options) -> dict[str, Any]:
     """The header of the file: settings, interval, and errors by split."""
     told: dict[str, Any] = {
         "set": held.key,
@@ -209,12 +204,11 @@ def _told(
         "seed": options.seed,
         "simulated": held.simulated,
     }
-    rate = predictions(net, held, design, seen)
     rows = held.rows("validation")
     shown = np.where(np.isfinite(held.impressions), held.impressions, np.inf)
     half = half_width(held.success[rows], rate[rows], shown[rows])
     told["half_logit"] = half if math.isfinite(half) else None
-    told["metrics"] = measured(held, rate) | {"seconds": seconds}
+    told["metrics"] = measured(held, rate)
     return told
 
 
@@ -267,6 +261,9 @@ def measured(held: Contents, rate: F64) -> dict[str, float]:
             ]
             found[f"{name}_pairwise"] = float(np.mean(hits))
             found[f"{name}_pairs"] = float(len(pairs))
+            differs = [held.text(int(a)) != held.text(int(b)) for a, b in pairs]
+            if any(differs):
+                found[f"{name}_pairwise_of_other_texts"] = float(np.mean(np.array(hits)[differs]))
     return found
 
 
