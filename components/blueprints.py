@@ -8,6 +8,7 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    insights_api,
     insights_data,
     nero_routes,
     zoom_actions,
@@ -19,6 +20,7 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    insights_api,
     insights_data,
 )
 
