@@ -23,8 +23,8 @@ Upworthy Research Archive, 15,616 contents of 3,358 experiments, split 50 : 10 :
 fitted as `python -m backend insights fit --table experiments.parquet
 --map text=headline,experiment_id=clickability_test_id --model NAME` does. Nothing of it is bundled.
 Of {pairs:,} pairs within held-out experiments whose headlines differ, **{accuracy:.3f}** are
-ordered rightly (chance 0.5; ridge regression on the last layer of MiniLM alone, on a 70 : 30 split, 0.597;
-the aim was 0.62).
+ordered rightly (chance 0.5; ridge regression on the last layer of MiniLM alone, on a 70 : 30 split,
+0.597; the aim was 0.62).
 
 """
 
