@@ -200,10 +200,15 @@ def pretrain(net: InsightNet, modality: Modality, data: Rows, target: Target, pl
     return _descend(net, modules, optimiser, logits, target, plan, modality, generator)
 
 
-def joint(net: InsightNet, data: Rows, target: Target, plan: Plan) -> float:
+def joint(
+    net: InsightNet, data: Rows, target: Target, plan: Plan, texts: Tensor | None = None
+) -> float:
     """Phase 2: text, domain and features go on, MLP3 begins, the picture's weights are frozen.
 
     Each fusion MLP sees the experiments weighted by its own Poisson draw, a bootstrap.
+
+    Args:
+        texts: embeddings (n, width) of all rows of an encoder that is frozen; made unless given.
     """
     preset = plan.presets["joint"]
     generator = torch.Generator().manual_seed(plan.seed + 1)
@@ -213,7 +218,7 @@ def joint(net: InsightNet, data: Rows, target: Target, plan: Plan) -> float:
     if isinstance(net.text, WordsEncoder):
         trained.append(net.text)
     else:
-        frozen["text"] = _by_row(net, "text", data, every)
+        frozen["text"] = _by_row(net, "text", data, every) if texts is None else texts
     modules = nn.ModuleList(trained)
     optimiser = torch.optim.Adam(modules.parameters(), lr=preset.lr, betas=preset.betas)
 

@@ -112,7 +112,8 @@ def attribute(
         zero = {m: baseline_of(m, x, contents) for m, x in contents.parts.items()}
         baseline = taken.rate(net, zero, contents).double()
     if method == "pca":
-        return _combined(model, contents, seed, steps)
+        others: list[Method] = [name for name in METHODS if name != "pca"]
+        return combined([attribute(model, contents, m, seed, steps) for m in others], contents)
     taken_steps = torch.zeros(len(contents), dtype=torch.int64)
     if method == "integrated-gradients":
         raw, taken_steps = integrated(net, contents, prediction - baseline, steps)
@@ -333,11 +334,8 @@ def pca_map(maps: Sequence[F64]) -> F64:
     return np.asarray(sign * size[0] * axes[0] / np.sqrt(len(whole)), np.float64)
 
 
-def _combined(
-    model: InsightModel, contents: Opened, seed: int, steps: Sequence[int]
-) -> list[Attribution]:
-    """The PCA of the four other methods."""
-    by_method = [attribute(model, contents, m, seed, steps) for m in METHODS if m != "pca"]
+def combined(by_method: Sequence[Sequence[Attribution]], contents: Opened) -> list[Attribution]:
+    """The PCA of what several methods say of the same contents."""
     found = []
     for k, same in enumerate(zip(*by_method, strict=True)):
         first = same[0]

@@ -35,6 +35,7 @@ from models.insights_training import (
 )  # fmt: skip
 
 FEWEST: Final = 20  # training contents
+Seen = dict[str, torch.Tensor]
 F64 = NDArray[np.float64]
 
 
@@ -76,11 +77,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A network, what it was fitted with, and how it did."""
+    """A network, what it was fitted with, how it did, and the rates (n,) that it tells."""
 
     net: InsightNet
     design: encoding.Design
     told: dict[str, Any]
+    rate: F64
 
     def to_bytes(self) -> bytes:
         """As ``backend.insights.models.read`` reads it."""
@@ -119,20 +121,22 @@ def fit(held: Contents, options: Options, report: Report = lambda *_: None) -> F
         torch.from_numpy(training), torch.from_numpy(validation), options.presets(),
         options.loss, options.seed, report,
     )  # fmt: skip
+    seen: Seen = {}
     for modality in _there(held, data):
         if modality == "image":
             pictures.fit_kinds(net, data, training, options.seed, report)
             rows, raw = pictures.raw(net, data, training)
             fit_projection(net, "image", raw, wanted.of(rows), options.loss)
         elif modality == "text" and isinstance(net.text, MiniLmEncoder):
-            raw = raw_text(net, data, plan.training, report)
+            raw = raw_text(net, data, plan.training, report, seen)
             fit_projection(net, "text", raw, wanted.of(plan.training), options.loss)
         else:
             pretrain(net, modality, data, wanted, plan)
-    joint(net, data, wanted, plan)
+    joint(net, data, wanted, plan, text_table(net, data, report, seen))
     net.eval().requires_grad_(False)
     seconds = round(time.perf_counter() - start, 1)
-    return Fitted(net, design, _told(held, net, design, options, seconds))
+    rate = predictions(net, held, design, seen)
+    return Fitted(net, design, _told(held, rate, options) | {"seconds": seconds}, rate)
 
 
 def _untrained(data: Prepared, options: Options, rate: float) -> InsightNet:
@@ -163,13 +167,19 @@ def _there(held: Contents, data: Prepared) -> list[Modality]:
     return found
 
 
-def raw_text(net: InsightNet, data: Prepared, rows: torch.Tensor, report: Report) -> torch.Tensor:
-    """MiniLM's frozen features (n, 2304) of the texts of some rows; equal texts are read once."""
+def raw_text(
+    net: InsightNet, data: Prepared, rows: torch.Tensor, report: Report, seen: Seen | None = None
+) -> torch.Tensor:
+    """MiniLM's frozen features (n, 2304) of the texts of some rows; equal texts are read once.
+
+    Args:
+        seen: features by text that are known already; those that are read are added.
+    """
     text = net.text
     assert isinstance(text, MiniLmEncoder)
     texts = [data.held.text(int(row)) for row in rows]
-    order = sorted(set(texts), key=len)
-    found: dict[str, torch.Tensor] = {}
+    found: Seen = {} if seen is None else seen
+    order = sorted(set(texts) - set(found), key=len)
     with torch.inference_mode():
         for k in range(0, len(order), 64):
             part = order[k : k + 64]
@@ -183,9 +193,7 @@ def raw_text(net: InsightNet, data: Prepared, rows: torch.Tensor, report: Report
     return torch.stack([found[one] for one in texts]).clone()
 
 
-def _told(
-    held: Contents, net: InsightNet, design: encoding.Design, options: Options, seconds: float
-) -> dict[str, Any]:
+def _told(held: Contents, rate: F64, options: Options) -> dict[str, Any]:
     """The header of the file: settings, interval, and errors by split."""
     told: dict[str, Any] = {
         "set": held.key,
@@ -196,21 +204,41 @@ def _told(
         "seed": options.seed,
         "simulated": held.simulated,
     }
-    rate = predictions(net, held, design)
     rows = held.rows("validation")
     shown = np.where(np.isfinite(held.impressions), held.impressions, np.inf)
     half = half_width(held.success[rows], rate[rows], shown[rows])
     told["half_logit"] = half if math.isfinite(half) else None
-    told["metrics"] = measured(held, rate) | {"seconds": seconds}
+    told["metrics"] = measured(held, rate)
     return told
 
 
-def predictions(net: InsightNet, held: Contents, design: encoding.Design) -> F64:
-    """Success rates (n,) of a whole set."""
-    data = Prepared(held, np.arange(len(held)), design, net.shape.encoder)
-    rows = torch.arange(len(held))
+def text_table(net: InsightNet, data: Prepared, report: Report, seen: Seen) -> torch.Tensor | None:
+    """Embeddings (n, width) of the prepared texts by row; ``None`` where the encoder trains on."""
+    if not isinstance(net.text, MiniLmEncoder):
+        return None
+    table = torch.zeros(len(data.held), net.text.width)
     with torch.inference_mode():
-        found = {m: embedded(net, m, data, rows) for m in MODALITIES}
+        table[data.rows] = net.text.project(raw_text(net, data, data.rows, report, seen))
+    return table.clone()
+
+
+def predictions(
+    net: InsightNet, held: Contents, design: encoding.Design, seen: Seen | None = None
+) -> F64:
+    """Success rates (n,) of a whole set.
+
+    Args:
+        seen: MiniLM's features of texts that are known already.
+    """
+    rows = np.arange(len(held))
+    data = Prepared(held, rows, design, net.shape.encoder)
+    every = torch.from_numpy(rows)
+    texts = text_table(net, data, lambda *_: None, {} if seen is None else seen)
+    with torch.inference_mode():
+        found = {
+            m: texts if m == "text" and texts is not None else embedded(net, m, data, every)
+            for m in MODALITIES
+        }
         return np.asarray(net.rate(found).numpy(), np.float64)
 
 
@@ -233,6 +261,9 @@ def measured(held: Contents, rate: F64) -> dict[str, float]:
             ]
             found[f"{name}_pairwise"] = float(np.mean(hits))
             found[f"{name}_pairs"] = float(len(pairs))
+            differs = [held.text(int(a)) != held.text(int(b)) for a, b in pairs]
+            if any(differs):
+                found[f"{name}_pairwise_of_other_texts"] = float(np.mean(np.array(hits)[differs]))
     return found
 
 

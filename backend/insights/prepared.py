@@ -21,12 +21,13 @@ class Prepared:
     """The rows of a set that are asked for; others have no text and no picture.
 
     Attributes:
-        held: the set; design: how its domains and features become numbers.
+        held: the set; rows: those asked for; design: how its domains and features become numbers.
         has_image: (n,) bool; domain: (n, d); features: (n, c), all by row of the set.
     """
 
     def __init__(self, held: Contents, rows: I64, design: Design, encoder: Encoder) -> None:
         self.held, self.design, self.encoder = held, design, encoder
+        self.rows = torch.from_numpy(rows)
         names = [held.domains[int(d)] for d in held.domain]
         self.domain = torch.from_numpy(encoding.domain_code(design, names))
         told = [encoded_features.features_of(held, row) for row in range(len(held))]

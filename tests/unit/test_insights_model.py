@@ -143,7 +143,7 @@ def test_a_fit_learns_what_is_planted_and_its_file_tells_it_again(tmp_path: Path
     rows = held.rows("test")
     found = model.predict(model.inputs(held, rows))
     assert np.corrcoef(found, held.success[rows])[0, 1] > 0.6
-    made = fitting.Fitted(model.net, model.design, dict(model.info.told))
+    made = fitting.Fitted(model.net, model.design, dict(model.info.told), np.zeros(len(held)))
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(made.to_bytes())
     again = models.read(path)

@@ -107,9 +107,7 @@ def test_the_history_is_answered_from_artefacts(ticket: Ticket) -> None:
             assert 0 <= y <= y + h <= 1
     for modality in ("text", "image"):
         told = views.trust(ticket.store, "tiny", method="grad-cam", modality=modality)
-        assert (
-            told["n"] == {"text": 16, "image": 15}[modality]
-        )  # one has a content without a picture
+        assert told["n"] == {"text": 16, "image": 15}[modality]  # one lacks a picture
         assert told["score"] is None
         assert told["sentence"].startswith("Not enough pairs")
         assert {one["modality"] for one in told["methods"]} == {"text", "image"}
