@@ -128,7 +128,7 @@ window.loupe = window.loupe || {};
         if (!host || !now.told) return;
         const {set: of, model} = now.told, good = held.pins.filter((one) => one.kind !== "edit" && one.score >= 0), bad = held.pins.filter((one) => one.kind !== "edit" && one.score < 0);
         const group = (name, rows) => (rows.length ? [el("h2", {}, name), ...rows.map(section)] : []);
-        const trust = now.trust && now.trust.score !== null ? ` · Trust Score ${Math.round(now.trust.score)} of 100 (${count(now.trust.n)} pairs)` : "";
+        const trust = now.trust && now.trust.score !== null ? ` · Trust Score ${Math.round(now.trust.score)} of 100${now.trust.scope || ""} (${count(now.trust.n)} pairs)` : "";
         host.replaceChildren(el("h1", {dir: "auto"}, held.title || "Brief"), el("p", {class: "insights-sheet-meta"}, `${new Date().toLocaleDateString("en-GB", {dateStyle: "long"})} · ${of.title}${model ? ` · ${model.title} ${String(model.fingerprint).slice(0, 8)}` : ""}${trust}`),
             ...(of.simulated ? [el("p", {class: "insights-sheet-warning"}, "Simulated: the success behind these numbers was drawn from a formula, not measured on people.")] : []),
             ...(held.note ? [el("p", {class: "insights-sheet-lede", dir: "auto"}, held.note)] : []),
