@@ -22,16 +22,20 @@ window.loupe = window.loupe || {};
     function keep(held, later) {
         pending = held;
         clearTimeout(timer);
-        const write = () => {
-            const text = held.title || held.note || held.pins.length ? printable(held) : "";
-            set("brief", text);
-            drawn = text;
-            pending = null;
-        };
-        if (later) timer = setTimeout(write, WRITE_MS);
-        else write();
+        if (later) timer = setTimeout(flush, WRITE_MS);
+        else flush();
         sheet(held);
         tally(held);
+    }
+
+    /** What was typed becomes part of the state now: before an undo, or a file, asks for it. */
+    function flush() {
+        clearTimeout(timer);
+        const held = pending;
+        pending = null;
+        if (!held) return;
+        drawn = held.title || held.note || held.pins.length ? printable(held) : "";
+        set("brief", drawn);
     }
 
     const nameOf = (one) => ({phrase: () => `phrase ${one.text}`, patch: () => `group ${one.cluster}`, edit: () => `edit ${one.set} ${one.row} ${JSON.stringify(one.draft)}`}[one.kind] || (() => ""))();
@@ -186,6 +190,7 @@ section{break-inside:avoid}.insights-sheet-meta,.insights-sheet-evidence,.insigh
         return tally(brief());
     }
 
+    document.addEventListener("focusout", ({target}) => { if (target.closest?.("#insights-brief-form")) flush(); });
     document.addEventListener("click", (event) => {
         if (!isHere()) return;
         if (event.target.closest?.("#insights-brief-save")) save();
