@@ -68,7 +68,7 @@ window.loupe = window.loupe || {};
     function trust() {
         const {el} = loupe.dom, held = now.trust;
         if (!held) return [];
-        const text = held.score === null ? "Trust Score: not enough pairs" : `Trust Score ${Math.round(held.score)} of 100, ${count(held.n)} pairs`;
+        const text = held.score === null ? "Trust Score: not enough pairs" : `Trust Score ${Math.round(held.score)} of 100${held.scope || ""}, ${count(held.n)} pairs`;
         return [el("button", {type: "button", class: "insights-trust-link", onclick: () => set("view", "trust"), title: held.sentence || text}, text)];
     }
 

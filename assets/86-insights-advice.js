@@ -30,11 +30,12 @@ window.loupe = window.loupe || {};
             return;
         }
         const reach = Math.max(...every.map((one) => Math.max(Math.abs(one.low ?? one.score), Math.abs(one.high ?? one.score), Math.abs(one.score)))) || 1;
-        list("good", "Recommended", found.positive, reach);
-        list("bad", "Discouraged", found.negative, reach);
+        const isSplit = found.split_at_median; // too few to name ten of each: some on the left may hurt as well
+        list("good", isSplit ? "Higher half" : "Recommended", found.positive, reach);
+        list("bad", isSplit ? "Lower half" : "Discouraged", found.negative, reach);
         why(every.find((one) => one.text === now.phrase) || null);
         say("phrases", "ready");
-        honest("phrases", [`${every.length} ${name} of ${count(found.n_contents)} contents`, found.note, "correlation only", `answered in ${Math.round(found.ms)} ms`, ...about()]);
+        honest("phrases", [`${every.length} ${name}`, found.note, `answered in ${Math.round(found.ms)} ms`, ...about()]);
     }
 
     /** Mean and interval on a line with a true zero. */
@@ -51,7 +52,7 @@ window.loupe = window.loupe || {};
                 title: `${one.text}: ${points(one.score, 3)} points, ${count(one.n)} contents`},
                 el("b", {dir: "auto"}, one.text), whisker(one, reach), el("span", {class: "lp-number"}, points(one.score)), el("span", {class: "lp-number lp-muted"}, `n ${count(one.n)}`),
                 one.warnings?.length ? el("span", {class: "lp-icon lp-icon-alert-triangle insights-warns", title: one.warnings.join(" ")}) : el("span", {})),
-            kind === "good" ? el("button", {type: "button", class: "plot-card-button", title: `Put “${one.text}” into the text`, onclick: () => loupe.insightsContent.use(one.text)}, "Use") : el("span", {}),
+            one.score > 0 ? el("button", {type: "button", class: "plot-card-button", title: `Put “${one.text}” into the text`, onclick: () => loupe.insightsContent.use(one.text)}, "Use") : el("span", {}),
             iconButton("pin", `Pin “${one.text}” to the brief`, () => loupe.insightsBrief.pin({kind: "phrase", text: one.text, score: one.score, low: one.low, high: one.high, n: one.n, warnings: one.warnings || []})));
         at(`insights-phrases-${kind}`).replaceChildren(el("h3", {"data-kind": kind}, name), el("p", {class: "insights-axis", "aria-hidden": "true"}, el("span", {}), el("span", {}, el("i", {}, points(-reach)), el("i", {}, "0"), el("i", {}, points(reach))), el("span", {}, "points")),
             rows.length ? el("ul", {}, ...rows.map(row)) : el("p", {class: "lp-muted"}, kind === "good" ? "Nothing raises the prediction here." : "Nothing lowers the prediction here."));

@@ -31,12 +31,11 @@ window.loupe = window.loupe || {};
                 say("patches", "empty", {message: found.note || "No patches were found in this domain and period."});
                 return;
             }
-            row("good", "Recommended", found.positive);
-            row("bad", "Discouraged", found.negative);
+            row("good", found.split_at_median ? "Higher half" : "Recommended", found.positive);
+            row("bad", found.split_at_median ? "Lower half" : "Discouraged", found.negative);
             elbow(found);
             say("patches", "ready");
-            const split = found.split_at_median ? "fewer than 20 groups: split at the median" : "";
-            honest("patches", [`${every.length} groups of ${count(every.reduce((sum, one) => sum + one.n, 0))} patches`, split, found.note, "an equal number is drawn from each, seed 0", "correlation only", ...about()]);
+            honest("patches", [`${every.length} groups of ${count(every.reduce((sum, one) => sum + one.n, 0))} patches`, found.note, "an equal number is drawn from each, seed 0", ...about()]);
         } catch (error) {
             drawn = "";
             failed("patches", error);

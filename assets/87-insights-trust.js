@@ -22,9 +22,16 @@ window.loupe = window.loupe || {};
         try {
             const found = await loupe.insights.ask(`/_insights/trust?${query(ASKED)}`);
             if (quiet !== wanted || !isHere() || found.job) return;
-            now.trust = found;
+            now.trust = await wide(found, values);
             loupe.insightsChange.again();
         } catch (_later) { /* the tab says what is wrong, once it is opened */ }
+    }
+
+    /** Where a domain has too few pairs, the score over all domains, and that it is that. */
+    async function wide(found, {domain}) {
+        if (found.score !== null || domain === "-1") return found;
+        const all = await loupe.insights.ask(`/_insights/trust?${query(ASKED, {domain: "-1"})}`);
+        return {...all, scope: " over all domains"};
     }
 
     function put(graph, figure) {
@@ -40,7 +47,6 @@ window.loupe = window.loupe || {};
         try {
             const found = await load("trust", `/_insights/trust?${query(ASKED)}`);
             if (judged !== wanted || !isHere()) return;
-            now.trust = found;
             pairs = found.pairs || [];
             told(found);
             put("insights-null-graph", found.figures.null);
@@ -54,6 +60,7 @@ window.loupe = window.loupe || {};
             honest("trust", [n, `${count(found.null?.length || 0)} permutations, seed 0`, ...about()]);
             honest("pairs", [`${count(pairs.length)} of ${n}`, ...about()]);
             honest("compared", [n, "95 % bootstrap intervals", "measured here", ...about()]);
+            now.trust = await wide(found, values);
             loupe.insightsChange.again();
         } catch (error) {
             judged = "";
@@ -91,7 +98,7 @@ window.loupe = window.loupe || {};
             const found = await load("errors", `/_insights/errors?${query(["metric"])}`);
             if (measured !== wanted || !isHere()) return;
             put("insights-errors-graph", found.figure);
-            at("insights-errors-view").replaceChildren(table(found));
+            at("insights-errors-view").replaceChildren(...table(found));
             say("errors", found.rows.length ? "ready" : "empty", {message: "No model of this set has been measured yet."});
             honest("errors", [`${found.rows.length} models`, "test split, experiments never seen", "measured here", ...about()]);
         } catch (error) {
@@ -100,16 +107,25 @@ window.loupe = window.loupe || {};
         }
     }
 
-    function table({rows}) {
+    function table({rows, per_domain: domains, reported}) {
         const {el} = loupe.dom, columns = [["in_rmse", "RMSE in"], ["out_rmse", "RMSE out"], ["in_mae", "MAE in"], ["out_mae", "MAE out"], ["pairwise_in", "pairs in"], ["pairwise_out", "pairs out"]];
         const best = Object.fromEntries(columns.map(([key]) => {
             const all = rows.map((row) => row[key]).filter(Number.isFinite);
             return [key, key.startsWith("pairwise") ? Math.max(...all) : Math.min(...all)];
         }));
         const cell = (row, key) => el("td", {class: "lp-number", "data-best": row[key] === best[key] ? "true" : null}, Number.isFinite(row[key]) ? (key.startsWith("pairwise") ? `${(100 * row[key]).toFixed(1)} %` : (100 * row[key]).toFixed(3)) : "–");
-        return el("div", {class: "insights-scroll"}, el("table", {class: "crayon-table"}, el("thead", {}, el("tr", {}, el("th", {}, "model"), ...columns.map(([, name]) => el("th", {class: "lp-number"}, name)))),
-            el("tbody", {}, ...rows.map((row) => el("tr", {}, el("th", {scope: "row"}, row.title), ...columns.map(([key]) => cell(row, key)))))),
-        el("p", {class: "lp-muted"}, "Errors in percentage points of success; pairs: share of experiment arms ordered rightly, chance 50 %. In and out: of the domains the model was trained on. Best in bold."));
+        const head = (names) => el("thead", {}, el("tr", {}, el("th", {}, names[0]), ...names.slice(1).map((name) => el("th", {class: "lp-number"}, name))));
+        const grid = (names, body) => el("div", {class: "insights-scroll"}, el("table", {class: "crayon-table"}, head(names), el("tbody", {}, ...body)));
+        const line = (title, cells) => el("tr", {}, el("th", {scope: "row"}, title), ...cells);
+        const share = (one) => el("td", {class: "lp-number"}, Number.isFinite(one) ? (100 * one).toFixed(3) : "–"), text = (one) => el("td", {class: "lp-number"}, one ?? "–");
+        const titles = Object.fromEntries(rows.map((row) => [row.model, row.title]));
+        const more = (name, note, node) => el("details", {}, el("summary", {}, name), node, el("p", {class: "lp-muted"}, note));
+        return [grid(["model", ...columns.map(([, name]) => name)], rows.map((row) => line(row.title, columns.map(([key]) => cell(row, key))))),
+            el("p", {class: "lp-muted"}, "Errors in percentage points of success; pairs: share of experiment arms ordered rightly, chance 50 %. In and out: of the domains the model was trained on. Best in bold."),
+            ...(domains?.length ? [more("By domain", "Errors in percentage points, of this model and of the linear model.", grid(["domain", "n", "RMSE", "RMSE, GLM", "MAE", "MAE, GLM"],
+                domains.map((one) => line(`${one.title}${one.held_out ? " (not trained on)" : ""}`, [text(count(one.n)), share(one.rmse), share(one.glm_rmse), share(one.mae), share(one.glm_mae)]))))] : []),
+            ...(reported?.length ? [more("Reported in the source, not measured here", "Change of the error against the source's own linear model, on data that are not public. Never to be compared with the numbers above.",
+                grid(["model", "RMSE in", "MAE in", "RMSE out", "MAE out"], reported.map((one) => line(titles[one.model] || one.model, [one.in_rmse, one.in_mae, one.out_rmse, one.out_mae].map(text)))))] : [])];
     }
 
     if (loupe.theme) loupe.theme.onChange(() => {

@@ -22,16 +22,20 @@ window.loupe = window.loupe || {};
     function keep(held, later) {
         pending = held;
         clearTimeout(timer);
-        const write = () => {
-            const text = held.title || held.note || held.pins.length ? printable(held) : "";
-            set("brief", text);
-            drawn = text;
-            pending = null;
-        };
-        if (later) timer = setTimeout(write, WRITE_MS);
-        else write();
+        if (later) timer = setTimeout(flush, WRITE_MS);
+        else flush();
         sheet(held);
         tally(held);
+    }
+
+    /** What was typed becomes part of the state now: before an undo, or a file, asks for it. */
+    function flush() {
+        clearTimeout(timer);
+        const held = pending;
+        pending = null;
+        if (!held) return;
+        drawn = held.title || held.note || held.pins.length ? printable(held) : "";
+        set("brief", drawn);
     }
 
     const nameOf = (one) => ({phrase: () => `phrase ${one.text}`, patch: () => `group ${one.cluster}`, edit: () => `edit ${one.set} ${one.row} ${JSON.stringify(one.draft)}`}[one.kind] || (() => ""))();
@@ -128,7 +132,7 @@ window.loupe = window.loupe || {};
         if (!host || !now.told) return;
         const {set: of, model} = now.told, good = held.pins.filter((one) => one.kind !== "edit" && one.score >= 0), bad = held.pins.filter((one) => one.kind !== "edit" && one.score < 0);
         const group = (name, rows) => (rows.length ? [el("h2", {}, name), ...rows.map(section)] : []);
-        const trust = now.trust && now.trust.score !== null ? ` · Trust Score ${Math.round(now.trust.score)} of 100 (${count(now.trust.n)} pairs)` : "";
+        const trust = now.trust && now.trust.score !== null ? ` · Trust Score ${Math.round(now.trust.score)} of 100${now.trust.scope || ""} (${count(now.trust.n)} pairs)` : "";
         host.replaceChildren(el("h1", {dir: "auto"}, held.title || "Brief"), el("p", {class: "insights-sheet-meta"}, `${new Date().toLocaleDateString("en-GB", {dateStyle: "long"})} · ${of.title}${model ? ` · ${model.title} ${String(model.fingerprint).slice(0, 8)}` : ""}${trust}`),
             ...(of.simulated ? [el("p", {class: "insights-sheet-warning"}, "Simulated: the success behind these numbers was drawn from a formula, not measured on people.")] : []),
             ...(held.note ? [el("p", {class: "insights-sheet-lede", dir: "auto"}, held.note)] : []),
@@ -186,6 +190,7 @@ section{break-inside:avoid}.insights-sheet-meta,.insights-sheet-evidence,.insigh
         return tally(brief());
     }
 
+    document.addEventListener("focusout", ({target}) => { if (target.closest?.("#insights-brief-form")) flush(); });
     document.addEventListener("click", (event) => {
         if (!isHere()) return;
         if (event.target.closest?.("#insights-brief-save")) save();
