@@ -129,6 +129,14 @@ def test_a_scatter_is_a_figure_of_the_rows(client, monkeypatch):
     assert found["figure"]["data"][0]["customdata"] is not None
 
 
+def test_groups_of_patches_come_with_their_elbow(client, monkeypatch):
+    elbow = {"k": [2, 3, 4], "inertia": [9.0, 4.0, 3.0], "chosen": 3}
+    both = {"positive": [], "negative": [], "elbow": elbow, "note": ""}
+    monkeypatch.setattr(views, "patches", lambda *_a, **_m: dict(both))
+    ring = told(client, "patches?set=tiny")["figure"]["data"][2]
+    assert (ring["x"], ring["y"]) == ([3], [4.0])
+
+
 def test_an_undefined_trust_has_no_score_and_still_its_figures(client, monkeypatch):
     monkeypatch.setattr(views, "trust", lambda *_args: TRUST)
     found = told(client, "trust?set=tiny&domain=-1")
