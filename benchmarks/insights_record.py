@@ -34,8 +34,9 @@ def text(found: Mapping[str, Any]) -> str:
     runs = [one for name, one in found.items() if name.startswith("campaigns")]
     told = HEAD + _phrases(runs) + _clusters(runs) + _errors(runs)
     told += "## Trust in the methods, campaigns\n\n"
-    for modality in ("text", "image"):
-        told += _trust([run["trust"][modality] for run in runs], modality)
+    told += _trust([run["trust"]["text"] for run in runs], "text")
+    if "pictures" in found:
+        told += _trust([found["pictures"]["trust"]], "image")
     if "upworthy" in found:
         real = found["upworthy"]
         told += UPWORTHY.format(**real) + _trust([real["trust"]["text"]], "text")

@@ -15,6 +15,7 @@ from components.json_body import json_body
 from components.runtime import services
 
 PLAYERS = 6
+SLOW_S = 60.0  # Kernel SHAP and PCA take seconds; the first phrases wait for the tagger
 blueprint = Blueprint("insights_asking", __name__, url_prefix="/_insights")
 
 
@@ -33,7 +34,7 @@ def send_attribution() -> Response:
     body = json_body()
     held, params, draft = _asked(body)
     params["method"] = asked_for.one_of(body, "method", tuple(METHODS), "integrated-gradients")
-    arrays = services().jobs.call("insights.content", params)
+    arrays = services().jobs.call("insights.content", params, SLOW_S)
     return asked_for.reply(views.attribution_told(held, params["row"], arrays, draft))
 
 
@@ -50,7 +51,7 @@ def send_prediction() -> Response:
 def send_interactions() -> Response:
     """Phrase by patch of one content, with what each adds alone; all add up to the prediction."""
     held, params, draft = _asked(json_body())
-    arrays = services().jobs.call("insights.interactions", {**params, "players": PLAYERS})
+    arrays = services().jobs.call("insights.interactions", {**params, "players": PLAYERS}, SLOW_S)
     return asked_for.reply(views.interactions_told(held, params["row"], arrays, draft))
 
 

@@ -50,7 +50,7 @@ def _call(work: str, asked: Asked, **more: JSON) -> tuple[Any, int, Any, Any]:
     draft = asked_for.draft(insights_state.edit_of(asked["edit"]) or None, held)
     row = held.checked_row(max(0, asked["content"]))
     params = {"set": held.key, "model": asked["model"], "row": row, "draft": draft, **more}
-    return held, row, services().jobs.call(work, params), draft
+    return held, row, services().jobs.call(work, params, asking.SLOW_S), draft
 
 
 def painted(asked: Asked) -> pd.DataFrame:
