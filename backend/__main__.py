@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from backend import cli_crayon, cli_nero, cli_show, cli_zoom, devices, plugins
+from backend import cli_crayon, cli_gap, cli_nero, cli_show, cli_zoom, devices, plugins
 from backend.errors import BackendError, Cancelled
 
 USAGE_ERROR = 2
@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     cli_crayon.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
+    cli_gap.add(commands)
     return whole
 
 
