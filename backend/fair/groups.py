@@ -69,7 +69,8 @@ def named(names: Sequence[str] | NDArray[Any], plus: str, minus: str) -> I8:
         if not (words == name).any():
             there = ", ".join(sorted(set(words))[:10])
             raise BadRequest(f"No item is in group {name!r}.", f"There are {there}.")
-    return (words == plus).astype(np.int8) - (words == minus).astype(np.int8)
+    signs: I8 = (words == plus).astype(np.int8) - (words == minus).astype(np.int8)
+    return signs
 
 
 def both(groups: I8, what: str = "pool") -> None:
