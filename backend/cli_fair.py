@@ -1,4 +1,4 @@
-"""``python -m backend fair rerank|tradeoff``: balance the results of a query, from a table."""
+"""``python -m backend fair rerank|tradeoff|simulate``: balance the results of neutral queries."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def add(commands: Any) -> None:
     one.add_argument("--steps", type=int, default=11, help="how many values of p from 0 to 1 (11)")
     one.add_argument("--draws", type=int, default=20, help="selections for each p (20)")
     one.set_defaults(run=tradeoff)
+    one = actions.add_parser("simulate", help="PBM and its baselines on a simulated pool")
+    one.add_argument("--k", type=int, default=50, help="how many of the 100 relevant each (50)")
+    one.add_argument("--pool", type=float, default=0.6, help="share of group +1 (0.6)")
+    one.add_argument("--bias", type=float, default=0.2, help="how far queries lean to it (0.2)")
+    one.add_argument("--seed", type=int, default=0)
+    cli_files.add_formats(one, tuple(cli_files.FORMATS))
+    one.set_defaults(run=simulate)
 
 
 def rerank(asked: argparse.Namespace) -> None:
@@ -123,6 +130,25 @@ def tradeoff(asked: argparse.Namespace) -> None:
     arrays = {name: table[name].to_numpy() for name in table}
     if not cli_files.write(asked, table, arrays):
         sys.stdout.write(table.to_string(index=False) + "\n")
+
+
+def simulate(asked: argparse.Namespace) -> None:
+    """Writes bias and recall of every method on a simulated pool.
+
+    Raises:
+        BackendError: an argument is not usable.
+    """
+    from backend.fair import comparison, synthetic
+
+    if asked.seed < 0:
+        raise BadRequest(f"Seed {asked.seed} is not usable.", "Allowed are whole numbers from 0.")
+    space = synthetic.space(share_plus=asked.pool, model_bias=asked.bias, seed=asked.seed)
+    table = pd.DataFrame(comparison.compared(space, asked.k, asked.seed))
+    numbers = {name: table[name].to_numpy() for name in ("abs_bias", "bias", "recall")}
+    if not cli_files.write(asked, table, numbers):
+        sys.stdout.write(table.to_string(index=False) + "\n")
+    sizes = f"{len(space.queries)} queries, {len(space.images):,} images"
+    sys.stderr.write(f"Simulated: {sizes}, seed {asked.seed}.\n")
 
 
 def read(path: Path, plus: str = "", minus: str = "") -> Scored:

@@ -204,3 +204,16 @@ def test_mistakes_in_tables_are_sentences(tmp_path, capsys, text, arguments, wor
     said = capsys.readouterr().err
     assert words in said
     assert "Traceback" not in said
+
+
+def test_the_simulated_comparison_says_that_it_is_simulated(tmp_path, capsys):
+    out = tmp_path / "c.csv"
+    assert main(["fair", "simulate", "--csv", str(out)]) == 0
+    table = pd.read_csv(out).set_index("method")
+    assert table.loc["PBM, true groups", "abs_bias"] == 0
+    assert table.loc["plain top K", "abs_bias"] > table.loc["PBM, zero-shot groups", "abs_bias"]
+    assert table.loc["random", "recall"] < table.loc["PBM, true groups", "recall"]
+    assert "Simulated" in capsys.readouterr().err
+    assert main(["fair", "simulate", "--pool", "2"]) == USAGE_ERROR
+    assert main(["fair", "simulate", "--k", "9999"]) == USAGE_ERROR
+    assert main(["fair", "simulate", "--seed", "-1"]) == USAGE_ERROR
