@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-crayon results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -67,6 +67,8 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_piv
 	$(BIN)/python -m data.build_points
 	$(BIN)/python -m data.build_needles
+	$(BIN)/python -m data.build_campaigns
+	$(BIN)/python -m data.build_films
 	$(BIN)/python -m data.build_birds
 	$(BIN)/python -m data.build_garments
 
@@ -102,6 +104,10 @@ train-zoom: $(STAMPS)/run  ## the three models for needles in large images, thre
 
 train-crayon: $(STAMPS)/run  ## the two confounded models that answers can correct
 	for s in birds garments; do $(BIN)/python -m backend.crayon.originals --set $$s --seed 0 || exit 1; done
+
+train-insights: $(STAMPS)/run  ## the success models of the campaigns and film titles
+	$(BIN)/python -m backend.insights.distilling
+	for s in campaigns films; do $(BIN)/python -m backend.insights.bundled_models --set $$s || exit 1; done
 
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute

@@ -6,6 +6,7 @@ window.loupe = window.loupe || {};
     const CARDS = ["runs", "change", "budget", "energy", "sweep"];
     const SWEEP = [0.1, 1, 10];
     const MOST_SENTENCES = 6;
+    const HEAD_PX = 36, ROW_PX = 29, BAR_PX = 18; // of the grid; the sideways scrollbar must not lie on the last row
     let held = null, reported = null, curve = null, curveAsked = "", token = 0;
 
     const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
@@ -40,7 +41,7 @@ window.loupe = window.loupe || {};
             grid.props.rowData = rowData;
             loupe.crayon.setProps("crayon-grid-place", {children: grid});
         }
-        at("crayon-grid-place").style.height = `${Math.min(420, 36 + 29 * (held.rows.length + 1))}px`;
+        at("crayon-grid-place").style.height = `${Math.min(436, HEAD_PX + ROW_PX * (held.rows.length + 1) + BAR_PX)}px`;
         claims();
         say("runs", "ready");
         plots();
@@ -199,6 +200,13 @@ window.loupe = window.loupe || {};
         curveAsked = "";
         learning();
     });
+    /** A row of the grid is the run, its first seed, that the gallery compares. */
+    function choose({target}) {
+        const id = target.closest?.("#crayon-runs-grid .ag-row")?.getAttribute("row-id");
+        if (id && id !== "original") loupe.crayon.set("run", id);
+    }
+    document.addEventListener("click", choose);
+    document.addEventListener("keydown", (event) => { if (event.key === "Enter") choose(event); });
     let shown = "";
     loupe.crayonPage.onShow((values, told) => {
         const text = `${values.step} ${values.set}`;

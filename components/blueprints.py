@@ -8,6 +8,8 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    insights_api,
+    insights_data,
     nero_routes,
     zoom_actions,
     zoom_routes,
@@ -18,6 +20,8 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    insights_api,
+    insights_data,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import numpy as np
@@ -20,6 +20,22 @@ from components.icons import icon
 
 SHEET_PX = 44
 SHEET_COUNT = 10
+MEASURED: Final = {
+    "upright_accuracy": "Upright",
+    "orbit_accuracy": "Over all rotations",
+    "worst_group_accuracy": "Worst group",
+    "mean_group_accuracy": "Mean of groups",
+    "accuracy": "Accuracy",
+    "needle_hit": "Needle hit",
+    "centre_iou": "IoU, centred",
+    "mean_iou": "IoU over all shifts",
+    "rmse_px": "Error",
+    "orbit_rmse_px": "Error over the orbit",
+    "disc_mean": "Over the disc",
+}
+"""What a card's metrics are called; the first two that a card has are shown."""
+OPENED: Final = {"crayon": ("Crayon", "/crayon"), "needles": ("Zoom-In", "/zoom")}
+"""Page and address of the tasks that are not NERO's."""
 
 
 def view_card(page: Mapping[str, Any]) -> dcc.Link:
@@ -35,17 +51,18 @@ def view_card(page: Mapping[str, Any]) -> dcc.Link:
 
 
 def model_card(key: str) -> html.Article:
-    """One model: what it is, how well it does upright and over the orbit, which weights."""
+    """One model: what it is, how well it does, which weights, and the page that opens it."""
     card = catalog.card(key)
     metrics = card.metrics
     size = f"{card.input.width} × {card.input.height}"
-    facts = [card.architecture, f"{_count(metrics.get('parameters'))} parameters", size]
+    facts = [card.architecture, _count(metrics.get("parameters")), size]
+    page, href = _opened(key)
+    shown = [name for name in MEASURED if name in metrics][:2]
     return html.Article(
         [
             html.H3(card.title),
             html.P(card.summary, className="lp-muted lp-small lp-two-lines", title=card.summary),
-            _measured("Upright", metrics.get("upright_accuracy")),
-            _measured("Over all rotations", metrics.get("orbit_accuracy")),
+            *(_measured(name, float(metrics[name])) for name in shown),
             html.P(" · ".join(fact for fact in facts if fact), className="lp-muted lp-small"),
             html.Div(
                 [
@@ -55,10 +72,10 @@ def model_card(key: str) -> html.Article:
                         title=f"Fingerprint of the weights: {card.fingerprint}",
                     ),
                     dcc.Link(
-                        "Open in NERO",
-                        href=f"/nero?task={_task_of(key)}&models={quote(key)}&focus={quote(key)}",
+                        f"Open in {page}",
+                        href=href,
                         className="lp-small",
-                        title=f"Open {card.title} in NERO",
+                        title=f"Open {card.title} in {page}",
                     ),
                 ],
                 className="lp-card-foot",
@@ -77,6 +94,18 @@ def ordered_models() -> list[str]:
     ]
 
 
+def _opened(key: str) -> tuple[str, str]:
+    """Name and address of the page on which a model answers."""
+    task = catalog.card(key).task
+    if task in OPENED:
+        page, path = OPENED[task]
+        return (
+            page,
+            f"{path}?set={quote(key.removeprefix('crayon-'))}" if task == "crayon" else path,
+        )
+    return "NERO", f"/nero?task={_task_of(key)}&models={quote(key)}&focus={quote(key)}"
+
+
 def _task_of(key: str) -> str:
     """The NERO task whose data set the model answers about; the first where none does."""
     fitting = (name for name in tasks.names() if key in catalog.models_for(name))
@@ -84,19 +113,21 @@ def _task_of(key: str) -> str:
 
 
 def _count(value: float | None) -> str:
+    """The number of parameters in words; empty where the card does not say it."""
     if not value:
-        return "unknown"
-    return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value:,.0f}"
+        return ""
+    return f"{value / 1e6:.1f} M parameters" if value >= 1e6 else f"{value:,.0f} parameters"
 
 
-def _measured(label: str, value: float | None) -> html.Div:
-    """A share in [0, 1] as a bar with its number; "not measured" where the card has none."""
-    if value is None:
-        gap = html.Span("not measured", className="lp-muted lp-small")
-        return html.Div([html.Span(label), gap], className="lp-measured")
+def _measured(name: str, value: float) -> html.Div:
+    """A metric of a card: a share in [0, 1] as a bar, an error as it is."""
+    label = html.Span(MEASURED[name])
+    if name.endswith("_px"):
+        number = html.Span(f"{value:.2f} px", className="lp-number")
+        return html.Div([label, html.Span(), number], className="lp-measured")
     return html.Div(
         [
-            html.Span(label),
+            label,
             html.Span(html.Span(style={"width": f"{value:.1%}"}), className="lp-bar"),
             html.Span(f"{100 * value:.1f} %", className="lp-number"),
         ],

@@ -33,7 +33,12 @@ DETAIL_PX: Final = 190
 TIP: Final = "Drag the green mark, or use the arrow keys"
 NO_FIGURE: Final = {
     "data": [],
-    "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}},
+    "layout": {
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+        "paper_bgcolor": "rgba(0,0,0,0)",  # no white flash on a dark page
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    },
 }
 
 

@@ -18,6 +18,7 @@ from backend.crayon.answers import AnswerStore
 from backend.database import make_tables, open_engine
 from backend.files import claim, sweep
 from backend.history import History
+from backend.insights.drafts import DraftStore
 from backend.jobs import JobRunner
 from backend.links import LinkStore
 from backend.media import MediaStore
@@ -42,6 +43,7 @@ class Services:
     media: MediaStore
     links: LinkStore
     answers: AnswerStore
+    drafts: DraftStore
     engine: Engine
     claim: BinaryIO | None = None
 
@@ -90,6 +92,7 @@ def _made(
         media=MediaStore(settings.state_dir / "media"),
         links=LinkStore(engine),
         answers=AnswerStore(engine),
+        drafts=DraftStore(engine),
         engine=engine,
         claim=held,
     )

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 Task = Literal[
-    "digits", "fashion", "imagenet", "detection", "piv", "points", "texts", "needles", "crayon"
+    "digits",
+    "fashion",
+    "imagenet",
+    "detection",
+    "piv",
+    "points",
+    "texts",
+    "needles",
+    "crayon",
+    "insights",
 ]
 
 MODELS = Path(__file__).resolve().parent

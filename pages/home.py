@@ -113,7 +113,7 @@ def _other_views() -> list[html.Section]:
 
 def _models() -> html.Section:
     tiles = [cards.model_card(key) for key in cards.ordered_models()]
-    note = "Accuracy measured here, on the bundled evaluation sets."
+    note = "Measured here, on the bundled evaluation sets."
     return cards.section("Models", html.Div(tiles, className="lp-tiles"), note)
 
 

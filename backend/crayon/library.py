@@ -72,14 +72,19 @@ def use(settings: Settings) -> None:
     _settings = settings
 
 
+def settings() -> Settings:
+    """The settings of this process."""
+    return _settings or Settings.from_env()
+
+
 def folder() -> Path:
     """Where registrations and models of own sets lie."""
-    return (_settings or Settings.from_env()).state_dir / "crayon"
+    return settings().state_dir / "crayon"
 
 
 def roots() -> tuple[Path, ...]:
     """The folders below which sets may lie."""
-    found = _settings or Settings.from_env()
+    found = settings()
     private_folder(found.state_dir / "images")
     return found.image_roots
 

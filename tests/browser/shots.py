@@ -29,6 +29,8 @@ PAGES = {
     "crayon": "/crayon",
     "crayon-maps": "/crayon?set=birds&step=maps&as=anna",
     "crayon-compare": "/crayon?step=compare",
+    "insights": "/insights",
+    "insights-trust": "/insights?view=trust",
     "jobs": "/jobs",
     "missing": "/nowhere",
 }

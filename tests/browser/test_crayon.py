@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from components.runtime import Services
 from tests.browser.crayon_desk import desk_app
+from tests.crayon_bench import forget
 
 RUN = "&source=simulated&epochs=1&seeds=1&controls=0"
 PATIENCE_MS = 60_000  # a worker starts, and two cores may be busy
@@ -27,8 +28,9 @@ def card(page: Page, name: str, state: str = "ready") -> None:
 
 
 def test_a_diagnosis_leads_to_a_run_and_the_run_to_a_comparison(
-    page: Page, app_url: str, callbacks: list[str]
+    page: Page, app_url: str, services: Services, callbacks: list[str]
 ):
+    forget(services)
     page.goto(f"{app_url}/crayon?set=garments{RUN}")
     card(page, "gallery")
     card(page, "groups")
@@ -67,6 +69,10 @@ def test_a_diagnosis_leads_to_a_run_and_the_run_to_a_comparison(
     expect(page.locator("#crayon-claims")).to_contain_text("no ERM: training goes on to compare")
     expect(page.locator("#crayon-runs-grid .ag-center-cols-container .ag-row")).to_have_count(2)
     expect(page.locator("#crayon-change-list [data-item]")).to_have_count(12)
+    page.locator("#crayon-runs-grid .ag-pinned-left-cols-container .ag-row").nth(1).click()
+    page.wait_for_function(
+        "new URLSearchParams(location.search).get('run') === loupe.crayonRuns.done()[0].key"
+    )
     card(page, "reported")
     page.locator("#crayon-reported select").select_option("main")
     expect(page.locator("#crayon-reported")).to_contain_text("not measured here")
