@@ -19,6 +19,7 @@ from backend.protocols import F32, I64, Progress
 from models.guided_nets import GuidedNet
 
 BATCH: Final = 64
+IMAGE_BATCH: Final = 8  # of whole images: what a larger one computes no longer fits a core's cache
 
 
 def gradcam(
@@ -66,7 +67,7 @@ def whole_set(
     count: int,
     *,
     is_inner: bool = False,
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[F32, F32]:
     """Max-normalised maps and probabilities of a whole set, in evaluation mode.
@@ -85,6 +86,7 @@ def whole_set(
     """
     net.eval()
     maps, answers = [], []
+    batch = batch or (BATCH if is_inner else IMAGE_BATCH)
     for start in range(0, count, batch):
         stop = min(start + batch, count)
         x = read(start, stop)
