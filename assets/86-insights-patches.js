@@ -74,10 +74,11 @@ window.loupe = window.loupe || {};
         loupe.say(now.cluster ? "Patch chosen. Choose a place of the picture above to swap it in." : "No patch is chosen.");
     }
 
-    function elbow({elbow: found}) {
-        const {el} = loupe.dom, host = at("insights-elbow");
-        if (!found?.k?.length) return host.replaceChildren();
-        return host.replaceChildren(el("p", {class: "lp-muted"}, `${found.chosen} groups, by the elbow of K-means over ${found.k[0]} to ${found.k.at(-1)} groups.`));
+    function elbow({elbow: found, figure}) {
+        at("insights-elbow").hidden = !found?.k?.length;
+        if (!found?.k?.length) return;
+        at("insights-elbow-said").textContent = `${found.chosen} groups, by the elbow of K-means over ${found.k[0]} to ${found.k.at(-1)} groups: the point farthest from the dotted chord.`;
+        loupe.insights.draw("insights-elbow-graph", figure);
     }
 
     // ---- phrase by patch
@@ -128,6 +129,7 @@ window.loupe = window.loupe || {};
             ...(Math.abs(all.prediction - found.prediction) > 5e-5 ? [el("p", {class: "insights-caution", "data-strong": "true"}, `The parts add up to ${rate(all.prediction)}, the model says ${rate(found.prediction)}.`)] : [])];
     }
 
+    if (loupe.theme) loupe.theme.onChange(() => { if (isHere() && held) elbow(held); });
     loupe.insightsPage.onShow(step);
     loupe.insightsPage.onLeave((card) => {
         if (!card || card === "patches") { drawn = ""; held = null; }

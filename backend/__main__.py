@@ -11,7 +11,17 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from backend import cli_crayon, cli_insights, cli_nero, cli_show, cli_zoom, devices, plugins
+from backend import (
+    cli_crayon,
+    cli_fair,
+    cli_gap,
+    cli_insights,
+    cli_nero,
+    cli_show,
+    cli_zoom,
+    devices,
+    plugins,
+)
 from backend.errors import BackendError, Cancelled
 
 USAGE_ERROR = 2
@@ -29,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     cli_insights.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
+    cli_gap.add(commands)
+    cli_fair.add(commands)
     return whole
 
 

@@ -1,6 +1,6 @@
 """``python -m benchmarks [--write] [module ...]``: run the modules and print one table.
 
-``--write`` also puts the table of all modules into ``docs/results/speed.md``.
+``--write`` also puts the table of each module that ran into its part of ``docs/results/speed.md``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,14 +35,22 @@ def main(chosen: list[str]) -> int:
     if unknown:
         sys.stderr.write(f"There is no benchmark {unknown[0]!r}; there is {', '.join(MODULES)}.\n")
         return 2
-    rows: list[Row] = []
+    found: dict[str, list[Row]] = {}
     for name in chosen or MODULES:
-        rows += importlib.import_module(f"benchmarks.{name}").rows()
-    sys.stdout.write(rendered(rows) + "\n")
-    if writes and not chosen:
-        head = HEAD.format(python=platform.python_version(), machine=platform.machine())
-        RECORD.write_text(f"{head}{rendered(rows)}\n", encoding="utf-8")
-    return 0 if all(row.ok for row in rows) else 1
+        found[name] = importlib.import_module(f"benchmarks.{name}").rows()
+        sys.stdout.write(rendered(found[name]) + "\n")
+        if writes:
+            RECORD.write_text(recorded(found, RECORD.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0 if all(row.ok for rows in found.values() for row in rows) else 1
+
+
+def recorded(found: Mapping[str, Sequence[Row]], before: str) -> str:
+    """The record with the parts of the modules in ``found`` new and the others as they were."""
+    parts = dict(part.split("\n", 1) for part in before.split("\n## ")[1:])
+    parts |= {name: f"\n{rendered(rows)}\n" for name, rows in found.items()}
+    head = HEAD.format(python=platform.python_version(), machine=platform.machine())
+    known = [f"## {name}\n{parts[name].rstrip()}\n" for name in MODULES if name in parts]
+    return head + "\n".join(known)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def rows() -> list[Row]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        net = untrained("birds", 0)
+        net = untrained(sets.load("birds"), 0)
         net.eval().requires_grad_(False)
         return [whole_maps(net), each_neuron(net), durable(), epoch(net)]
     finally:

@@ -46,6 +46,7 @@ from backend.crayon.simulate import answers, patch_says_yes, says_yes
 RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "crayon.md"
 COLUMNS: Final = ("wga", "mga", "energy")
 Table = dict[str, Any]
+NO_MAP: Final = "– (a run's maps are all zero)"
 SEEDS: Final = (1, 2, 3)
 TUNING_SEED: Final = 0
 EPOCHS: Final = 10
@@ -142,15 +143,18 @@ Runs = list[dict[str, float]]
 
 
 def _cell(runs: Runs, name: str) -> tuple[float, ...]:
-    """Mean and, of several runs, standard deviation (n - 1), in per cent with one decimal."""
+    """Mean and, of several runs, standard deviation (n - 1), in per cent with one decimal; empty
+    where a run has no value, as the energy of maps that are all zero."""
     values = [100 * run[name] for run in runs]
+    if not np.isfinite(values).all():
+        return ()
     if len(values) == 1:
         return (round(values[0], 1),)
     return (round(float(np.mean(values)), 1), round(float(np.std(values, ddof=1)), 1))
 
 
 def _told(cell: tuple[float, ...]) -> str:
-    return " ± ".join(f"{value:.1f}" for value in cell)
+    return " ± ".join(f"{value:.1f}" for value in cell) or NO_MAP
 
 
 def section(bench: Bench, methods: Sequence[str]) -> tuple[str, list[Table]]:

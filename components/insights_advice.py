@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from components import insights_methods as methods
-from components.insights_desk import switch
+from components.insights_desk import graph, switch
 from components.method_card import named
 from components.plot_card import plot_card
 from components.state import Values
@@ -49,7 +49,12 @@ def patches() -> Component:
     body = [
         html.Div(id="insights-patches-good", className="insights-clusters"),
         html.Div(id="insights-patches-bad", className="insights-clusters"),
-        html.Div(id="insights-elbow", className="insights-elbow"),
+        html.Div(
+            [html.P(id="insights-elbow-said", className="lp-muted"), graph("insights-elbow-graph")],
+            id="insights-elbow",
+            className="insights-elbow",
+            hidden=True,
+        ),
     ]
     return plot_card(
         PATCHES,

@@ -9,7 +9,12 @@ from flask import Blueprint, Flask, Response
 
 from backend.insights import views
 from components import insights_asked as asked_for
-from components.figures import insights_contents, insights_errors, insights_trust
+from components.figures import (
+    insights_clusters,
+    insights_contents,
+    insights_errors,
+    insights_trust,
+)
 from components.insights_state import SORTS
 from components.nero_figures import plain
 from components.runtime import services
@@ -87,13 +92,18 @@ def send_phrases() -> Response:
 
 @blueprint.get("/patches")
 def send_patches() -> Response:
-    """``{positive, negative, elbow, split_at_median, note}``: groups of patches of a domain."""
+    """``{positive, negative, elbow, figure, split_at_median, note}``: groups of patches."""
     asked = asked_for.arguments()
     where, method = _where(asked), asked_for.method(asked)
     count = asked_for.whole(asked, "k", 10, 1, 50)
 
     def made() -> dict[str, Any]:
-        return views.patches(services().store, **where, method=method, k=count)
+        found = views.patches(services().store, **where, method=method, k=count)
+        elbow, view = found["elbow"], " ".join(map(str, where.values()))
+        figure = insights_clusters.elbow(
+            elbow["k"], elbow["inertia"], elbow["chosen"], view=f"{view} {method}"
+        )
+        return {**found, "figure": plain(figure)}
 
     return asked_for.told(made, "patches", asked.get("visit", ""))
 

@@ -86,3 +86,12 @@ def test_what_the_report_writes_is_what_the_page_reads(tmp_path, monkeypatch):
     assert found.title == "t – ±"
     assert found.rows[0].name == 'a "b"'
     assert found.rows[0].values == (Value(1.5), Value(2.0, 0.5))
+
+
+def test_maps_that_are_all_zero_have_no_energy():
+    from benchmarks.crayon_report import NO_MAP, _cell, _told
+
+    runs = [{"energy": 0.5}, {"energy": float("nan")}]
+    assert _cell(runs, "energy") == ()
+    assert _told(()) == NO_MAP
+    assert _cell(runs[:1], "energy") == (50.0,)
