@@ -120,7 +120,7 @@ class InsightNet(nn.Module):
         self.single = nn.ModuleDict({m: nn.Linear(w, 1) for m, w in self.widths.items()})
         whole = sum(self.widths.values())
         self.fusion = nn.ModuleList(
-            nn.Sequential(Mlp(whole, shape.fusion), nn.Linear(shape.fusion[-1], 1))
+            nn.Sequential(Mlp(whole, shape.fusion), nn.Linear((whole, *shape.fusion)[-1], 1))
             for _ in range(shape.heads)
         )
 
@@ -132,6 +132,18 @@ class InsightNet(nn.Module):
         """The layers of one unit: of every single head and every fusion MLP."""
         fused = [cast(nn.Sequential, head)[-1] for head in self.fusion]
         return [cast(nn.Linear, layer) for layer in (*self.single.values(), *fused)]
+
+    def adopt(self, modality: Modality) -> None:
+        """Makes the linear fusion of a set with one modality that modality's own head."""
+        start = 0
+        for name in MODALITIES[: MODALITIES.index(modality)]:
+            start += self.widths[name]
+        head = self.head_of(modality)
+        last = self.last_layers()[-1]
+        with torch.no_grad():
+            last.weight.zero_()
+            last.weight[:, start : start + self.widths[modality]] = head.weight
+            last.bias.copy_(head.bias)
 
     def module_of(self, modality: Modality) -> nn.Module:
         """The encoder of a modality."""

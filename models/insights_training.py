@@ -23,7 +23,7 @@ LOSSES: Final[tuple[Loss, ...]] = ("mse", "binomial", "within")
 Stage = Literal["image", "text", "domain", "features", "joint"]
 DROP: Final = 0.1  # how often a modality is left out in joint training, as if it were missing
 LEVEL: Final = 0.2  # weight of the mean of an experiment beside the differences within it
-RIDGE: Final[Mapping[str, float]] = {"image": 400.0, "text": 5.0}
+RIDGE: Final[Mapping[str, float]] = {"image": 400.0, "text": 15.0}
 EVALUATION_BATCH: Final = 128
 
 

@@ -88,7 +88,8 @@ def predict(model: InsightModel, held: Contents, row: int, draft: Changes) -> Pr
     after, before = (float(torch.sigmoid(one.mean())) for one in heads)
     low, high = model.interval(np.array([after]))
     each = (torch.sigmoid(heads[0]) - torch.sigmoid(heads[1])).numpy()
-    half = Z95 * float(each.std(ddof=1)) if len(each) > 1 else float("nan")
+    # One network has no spread: then half the interval of the prediction, which is wider.
+    half = Z95 * float(each.std(ddof=1)) if len(each) > 1 else float(high[0] - low[0]) / 2
     gained = after - before
     took_ms = 1000 * (time.perf_counter() - start)
     return Prediction(
