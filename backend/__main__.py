@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from backend import cli_crayon, cli_nero, cli_show, cli_zoom, devices, plugins
+from backend import cli_crayon, cli_metric, cli_nero, cli_show, cli_zoom, devices, plugins
 from backend.errors import BackendError, Cancelled
 
 USAGE_ERROR = 2
@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     cli_nero.add(commands)
     cli_crayon.add(commands)
+    cli_metric.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     return whole

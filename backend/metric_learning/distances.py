@@ -166,7 +166,9 @@ def _prepared(x: F64, distance: str) -> F64:
     return x
 
 
-def pairwise(first: ArrayLike, second: ArrayLike, distance: str = "euclidean") -> NDArray[np.float32]:
+def pairwise(
+    first: ArrayLike, second: ArrayLike, distance: str = "euclidean"
+) -> NDArray[np.float32]:
     """Distances ``(n, m)`` float32 between the rows of ``(n, d)`` and ``(m, d)``.
 
     One product in single precision; Euclidean distances that it cannot tell from 0 are computed
@@ -185,10 +187,11 @@ def pairwise(first: ArrayLike, second: ArrayLike, distance: str = "euclidean") -
     both = _prepared(np.concatenate([a, b]), distance).astype(np.float32)
     a32, b32 = both[: len(a)], both[len(a) :]
     if distance in ("cosine", "dot"):
-        found = a32 @ b32.T
-        return np.subtract(1.0 if distance == "cosine" else 0.0, found, out=found)
+        products: NDArray[np.float32] = a32 @ b32.T
+        np.subtract(1.0 if distance == "cosine" else 0.0, products, out=products)
+        return products
     left, right = (a32**2).sum(axis=1), (b32**2).sum(axis=1)
-    found = (-2 * a32) @ b32.T
+    found: NDArray[np.float32] = (-2 * a32) @ b32.T
     found += left[:, None]
     found += right
     rows, columns = np.nonzero(found < NEAR * (left[:, None] + right))
@@ -196,5 +199,7 @@ def pairwise(first: ArrayLike, second: ArrayLike, distance: str = "euclidean") -
         i, j = rows[start : start + (1 << 16)], columns[start : start + (1 << 16)]
         found[i, j] = ((both[i].astype(np.float64) - both[len(a) + j]) ** 2).sum(axis=1)
     if distance == "snr":
-        return np.divide(found, left[:, None], out=found)
-    return np.sqrt(found, out=found) if distance == "euclidean" else found
+        found /= left[:, None]
+    elif distance == "euclidean":
+        np.sqrt(found, out=found)
+    return found

@@ -14,6 +14,7 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 BUCKETS: Final = 4096
+SMALL: Final = 32  # items of a bucket that are quicker sorted by insertion
 
 
 def _bucketed(row: F64, itself: int, bucket: I32, ends: I64, order: I32) -> None:
@@ -39,15 +40,33 @@ def _bucketed(row: F64, itself: int, bucket: I32, ends: I64, order: I32) -> None
             bucket[i] = b
             ends[b] += 1
     total = 0
-    for b in range(BUCKETS):  # for now: where each bucket starts
-        count = ends[b]
-        ends[b] = total
+    for k in range(BUCKETS):  # for now: where each bucket starts
+        count = ends[k]
+        ends[k] = total
         total += count
     for i in range(row.size):
         if i != itself:
             b = bucket[i]
             order[ends[b]] = i
             ends[b] += 1
+
+
+def _refined(row: F64, ends: I64, order: I32) -> None:
+    """Sorts what :func:`_bucketed` left in ``order`` exactly, equal distances by index."""
+    begin = 0
+    for b in range(BUCKETS):
+        stop = ends[b]
+        if stop - begin > SMALL:
+            part = order[begin:stop].copy()
+            order[begin:stop] = part[np.argsort(row[part], kind="mergesort")]
+        else:
+            for j in range(begin + 1, stop):  # insertion keeps equal ones in their order
+                item, far, k = order[j], row[order[j]], j
+                while k > begin and row[order[k - 1]] > far:
+                    order[k] = order[k - 1]
+                    k -= 1
+                order[k] = item
+        begin = stop
 
 
 def _hits(
@@ -159,10 +178,14 @@ def _shuffled(
         out: ``(v, p)`` sums over queries of the hits, by the query's value.
     """
     by_count = np.argsort(counts, kind="mergesort")
+    n = block.shape[1]
+    bucket = np.empty(n, np.int32)
+    ends = np.empty(BUCKETS, np.int64)
+    order = np.empty(n - 1, np.int32)
     for q in range(block.shape[0]):
-        row, itself = block[q].copy(), first + q
-        row[itself] = np.inf
-        order = np.argsort(row, kind="mergesort")
+        row, itself = block[q], first + q
+        bucketed(row, itself, bucket, ends, order)
+        refined(row, ends, order)
         near = np.zeros(sets.shape[2], np.uint64)
         done = 0
         for v in by_count:
@@ -180,6 +203,7 @@ def _shuffled(
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True}
 bucketed: Callable[..., None] = numba.njit(**_JIT)(_bucketed)
+refined: Callable[..., None] = numba.njit(**_JIT)(_refined)
 among: Callable[..., float] = numba.njit(**_JIT)(_among)
 ones: Callable[..., Any] = numba.njit(**_JIT)(_ones)
 hits_of: Callable[..., None] = numba.njit(**_JIT)(_hits)

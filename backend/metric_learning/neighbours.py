@@ -88,9 +88,7 @@ def shuffled_hits(
     sets = np.stack([_words(padded == value) for value in range(v)])
     out = np.zeros((v, permutations))
     for block in held.blocks():
-        kernels.shuffled_hits(
-            held.order(block), block.start, shuffled, sets, classes.counts, out
-        )
+        kernels.shuffled_hits(held.order(block), block.start, shuffled, sets, classes.counts, out)
         if progress is not None:
             progress(block.stop, n)
     return out
