@@ -14,7 +14,6 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 BUCKETS: Final = 4096
-SMALL: Final = 32  # items of a bucket that are quicker sorted by insertion
 
 
 def _bucketed(row: F64, itself: int, bucket: I32, ends: I64, order: I32) -> None:
@@ -51,22 +50,35 @@ def _bucketed(row: F64, itself: int, bucket: I32, ends: I64, order: I32) -> None
             ends[b] += 1
 
 
-def _refined(row: F64, ends: I64, order: I32) -> None:
-    """Sorts what :func:`_bucketed` left in ``order`` exactly, equal distances by index."""
+def _sorted(row: F64, order: I32) -> None:
+    """Sorts items in place by distance, equal distances by index (Shell 1959, Knuth's gaps)."""
+    gap = 1
+    while gap < order.size // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for j in range(gap, order.size):
+            item, k = order[j], j
+            far = row[item]
+            while k >= gap:
+                other = order[k - gap]
+                if row[other] < far or (row[other] == far and other < item):
+                    break
+                order[k] = other
+                k -= gap
+            order[k] = item
+        gap //= 3
+
+
+def _refined(row: F64, ends: I64, order: I32, wanted: int) -> None:
+    """Sorts the ``wanted`` nearest of what :func:`_bucketed` left in ``order`` exactly."""
     begin = 0
     for b in range(BUCKETS):
         stop = ends[b]
-        if stop - begin > SMALL:
-            part = order[begin:stop].copy()
-            order[begin:stop] = part[np.argsort(row[part], kind="mergesort")]
-        else:
-            for j in range(begin + 1, stop):  # insertion keeps equal ones in their order
-                item, far, k = order[j], row[order[j]], j
-                while k > begin and row[order[k - 1]] > far:
-                    order[k] = order[k - 1]
-                    k -= 1
-                order[k] = item
+        if stop - begin > 1:
+            in_order(row, order[begin:stop])
         begin = stop
+        if begin >= wanted:
+            break
 
 
 def _hits(
@@ -108,24 +120,23 @@ def _hits(
 
 def _among(row: F64, ties: I32, codes: I32, value: int, wanted: int, expected: bool) -> float:
     """Items of one value among the ``wanted`` nearest of a bucket ``ties``, given by index."""
-    far = np.empty(ties.size)
+    in_order(row, ties)
+    edge = row[ties[wanted - 1]]
+    same_nearer, same_equal, equal, nearer, same_first = 0, 0, 0, 0, 0
     for j in range(ties.size):
-        far[j] = row[ties[j]]
-    edge = np.sort(far)[wanted - 1]
-    nearer, same_nearer, equal, same_equal, same_first = 0, 0, 0, 0, 0
-    for j in range(ties.size):
-        nearer += far[j] < edge
-    for j in range(ties.size):
-        same = codes[ties[j]] == value
-        if far[j] < edge:
+        far, same = row[ties[j]], codes[ties[j]] == value
+        if far > edge:
+            break
+        same_first += same and j < wanted
+        if far < edge:
+            nearer += 1
             same_nearer += same
-        elif far[j] == edge:
-            same_equal += same
-            same_first += same and equal < wanted - nearer
+        else:
             equal += 1
+            same_equal += same
     if expected:
         return same_nearer + (wanted - nearer) * same_equal / equal
-    return float(same_nearer + same_first)
+    return float(same_first)
 
 
 def _precisions(block: F64, first: int, codes: I32, counts: I64, at_r: F64, at_1: F64) -> None:
@@ -136,16 +147,17 @@ def _precisions(block: F64, first: int, codes: I32, counts: I64, at_r: F64, at_1
         codes: ``(n,)`` class of each item; ``counts[v]`` says how many items a class has.
         at_r, at_1: ``(b,)``, filled.
     """
+    bucket = np.empty(block.shape[1], np.int32)
+    ends = np.empty(BUCKETS, np.int64)
+    near = np.empty(block.shape[1] - 1, np.int32)
     for q in range(block.shape[0]):
-        row, itself = block[q].copy(), first + q
-        row[itself] = np.inf
+        row, itself = block[q], first + q
         wanted = counts[codes[itself]] - 1
         if wanted < 1:
             at_r[q], at_1[q] = 0.0, 0.0
             continue
-        edge = np.partition(row, wanted - 1)[wanted - 1]
-        near = np.flatnonzero(row <= edge)
-        near = near[np.argsort(row[near], kind="mergesort")][:wanted]
+        bucketed(row, itself, bucket, ends, near)
+        refined(row, ends, near, wanted)
         hits, total = 0, 0.0
         for i in range(wanted):
             if codes[near[i]] == codes[itself]:
@@ -177,7 +189,7 @@ def _shuffled(
         counts: ``(v,)`` items of each value, the same in every shuffling.
         out: ``(v, p)`` sums over queries of the hits, by the query's value.
     """
-    by_count = np.argsort(counts, kind="mergesort")
+    by_count = np.argsort(counts)
     n = block.shape[1]
     bucket = np.empty(n, np.int32)
     ends = np.empty(BUCKETS, np.int64)
@@ -185,7 +197,7 @@ def _shuffled(
     for q in range(block.shape[0]):
         row, itself = block[q], first + q
         bucketed(row, itself, bucket, ends, order)
-        refined(row, ends, order)
+        refined(row, ends, order, counts[by_count[-1]] - 1)
         near = np.zeros(sets.shape[2], np.uint64)
         done = 0
         for v in by_count:
@@ -203,6 +215,7 @@ def _shuffled(
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True}
 bucketed: Callable[..., None] = numba.njit(**_JIT)(_bucketed)
+in_order: Callable[..., None] = numba.njit(**_JIT)(_sorted)
 refined: Callable[..., None] = numba.njit(**_JIT)(_refined)
 among: Callable[..., float] = numba.njit(**_JIT)(_among)
 ones: Callable[..., Any] = numba.njit(**_JIT)(_ones)
