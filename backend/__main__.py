@@ -16,6 +16,7 @@ from backend import (
     cli_fair,
     cli_gap,
     cli_insights,
+    cli_metric,
     cli_nero,
     cli_show,
     cli_zoom,
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     cli_nero.add(commands)
     cli_crayon.add(commands)
     cli_insights.add(commands)
+    cli_metric.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     cli_gap.add(commands)
