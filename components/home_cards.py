@@ -32,9 +32,14 @@ MEASURED: Final = {
     "rmse_px": "Error",
     "orbit_rmse_px": "Error over the orbit",
     "disc_mean": "Over the disc",
+    "test_pairwise": "Pairs ordered rightly",
 }
 """What a card's metrics are called; the first two that a card has are shown."""
-OPENED: Final = {"crayon": ("Crayon", "/crayon"), "needles": ("Zoom-In", "/zoom")}
+OPENED: Final = {
+    "crayon": ("Crayon", "/crayon"),
+    "insights": ("Insights", "/insights"),
+    "needles": ("Zoom-In", "/zoom"),
+}
 """Page and address of the tasks that are not NERO's."""
 
 
