@@ -6,10 +6,12 @@ window.loupe = window.loupe || {};
     const {now, at, isHere, honest, set, value, rate, points, signed, count, printable, isEdited, edit} = loupe.insights;
     const MOST = 40, WRITE_MS = 400;
     let timer = 0, pending = null, drawn = "";
+    let written = null; // {held, before}: given to the state, which takes it up a moment later
 
     const EMPTY = () => ({title: "", note: "", pins: []});
     function brief() {
         if (pending) return structuredClone(pending);
+        if (written) return structuredClone(written.held);
         try {
             const held = {...EMPTY(), ...JSON.parse(value("brief") || "{}")};
             return {...held, pins: (Array.isArray(held.pins) ? held.pins : []).filter((one) => one && typeof one === "object").slice(0, MOST)};
@@ -35,6 +37,8 @@ window.loupe = window.loupe || {};
         pending = null;
         if (!held) return;
         drawn = held.title || held.note || held.pins.length ? printable(held) : "";
+        const before = value("brief") || "";
+        written = drawn === before ? null : {held, before};
         set("brief", drawn);
     }
 
@@ -181,6 +185,7 @@ section{break-inside:avoid}.insights-sheet-meta,.insights-sheet-evidence,.insigh
     }
 
     function step(values) {
+        if (written && (values.brief || "") !== written.before) written = null;
         if (values.view !== "brief") return tally(brief());
         const text = values.brief || "";
         if (drawn === text && at("insights-brief-form").childElementCount) return null;
@@ -197,6 +202,6 @@ section{break-inside:avoid}.insights-sheet-meta,.insights-sheet-evidence,.insigh
         if (event.target.closest?.("#insights-brief-print")) print();
     });
     loupe.insightsPage.onShow(step);
-    loupe.insightsPage.onLeave((card) => { if (!card) { drawn = ""; pending = null; clearTimeout(timer); } });
+    loupe.insightsPage.onLeave((card) => { if (!card) { drawn = ""; pending = written = null; clearTimeout(timer); } });
     loupe.insightsBrief = {pin, pinEdit, build};
 })(window.loupe);
