@@ -96,8 +96,22 @@ def _header(settings: Settings) -> html.Div:
             report_button(),
             icon_button("theme-button", "sun-moon", "Theme"),
             icon_button("keys-button", "keyboard", "Keys", "?"),
+            _tour_button(),
         ],
         className="lp-header",
+    )
+
+
+def _tour_button() -> html.Button:
+    """Shown by the browser on pages that have a tour; named until it was taken once."""
+    content: list[Component] = [icon("help"), html.Span("Show me around", className="lp-tour-name")]
+    return html.Button(
+        content,
+        id="tour-button",
+        className="lp-iconbtn",
+        title="Tour of this page",
+        hidden=True,
+        **named(aria_label="Tour of this page"),
     )
 
 
@@ -148,6 +162,7 @@ def _panels() -> list[Component]:
             **named(aria_label="Selection shelf"),
         ),
         html.Div(id="jobs-panel", className="lp-panel", role="dialog", **named(aria_label="Jobs")),
+        html.Div(id="tour-panel", className="lp-panel", role="dialog", **named(aria_label="Tour")),
         html.Dialog(id="key-sheet", className="lp-dialog", **named(aria_label="Keys")),
         html.Dialog(
             id="log-drawer", className="lp-dialog lp-drawer", **named(aria_label="Log of a job")
