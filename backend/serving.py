@@ -32,7 +32,7 @@ from backend.registry.plain import rows
 from backend.registry.served_model import SUFFIX
 from backend.registry.spec import from_json
 from backend.registry.validate import validated
-from backend.settings import PROJECT, Settings
+from backend.settings import PROJECT
 
 NAME: Final = "served"
 
@@ -108,7 +108,7 @@ def _add_items(items: Any, name: str, classes: Sequence[str]) -> tuple[int, int,
             f"items={type(items).__name__} is not usable.", "Give a path, or (images, labels)."
         )
     images, labels = (np.asarray(part) for part in items)
-    folder = Settings.from_env().state_dir / "registry" / "served"
+    folder = store.home() / "served"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.npz"
     np.savez(path, images=images, labels=labels)

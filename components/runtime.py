@@ -84,7 +84,7 @@ def _made(
     migrations.upgrade(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
     own_sets.use(store)
-    registry.use(engine)
+    registry.use(engine, settings)
     library.use(settings)
     return Services(
         settings=settings,

@@ -136,8 +136,13 @@ def _remove_upload(path: str) -> None:
     from backend.registry.uploading import folder
 
     where = Path(path)
-    if where.parent == folder():
-        where.unlink(missing_ok=True)
+    if not where.is_relative_to(folder()):
+        return
+    own = folder() / where.relative_to(folder()).parts[0]
+    if own.is_dir():
+        shutil.rmtree(own, ignore_errors=True)
+    else:
+        own.unlink(missing_ok=True)
 
 
 def _trial(data: str, spec: ModelSpec) -> F32:

@@ -11,7 +11,6 @@ from backend.errors import BadRequest, NotFound
 from backend.protocols import ModelBackend
 from backend.registry import store
 from backend.registry.spec import ModelSpec
-from backend.settings import Settings
 
 BLOCK: Final = 1 << 20
 NOT_NUMBERS: Final = ("name", "title", "licence", "data", "path", "layers", "embedding")
@@ -32,7 +31,7 @@ def build(spec: ModelSpec, fingerprint: str, device: str) -> ModelBackend:
     if spec.kind == "onnx":
         from backend.registry.onnx_model import OnnxBackend
 
-        return OnnxBackend(spec, card, Settings.from_env().torch_threads)
+        return OnnxBackend(spec, card, store.settings().torch_threads)
     if spec.kind == "callable":
         from backend.registry.served_model import ServedBackend
 

@@ -24,9 +24,8 @@ from PIL import Image, UnidentifiedImageError
 from backend.errors import BackendError, BadRequest
 from backend.files import private_folder, write_atomic
 from backend.protocols import U8
-from backend.registry import arrays, reading
+from backend.registry import arrays, reading, store
 from backend.registry.data_spec import SetSpec
-from backend.settings import Settings
 from backend.uploads import FORMATS, MAX_PIXELS, MODES
 
 THUMB_PX: Final = 96
@@ -80,7 +79,7 @@ FIELDS: Final = tuple(Index.__slots__)
 
 def folder(name: str) -> Path:
     """Where the index and the prepared pixels of a set lie."""
-    return Settings.from_env().state_dir / "registry" / "sets" / name
+    return store.home() / "sets" / name
 
 
 def load(name: str) -> Index:

@@ -202,14 +202,28 @@ def _others(known: Mapping[str, object]) -> str:
 
 
 _current: dict[str, Registry] = {}  # at most one: the registry of this process
+_settings: list[Settings] = []  # at most one
 _opening = threading.Lock()
 
 
-def use(engine: Engine | None) -> None:
-    """Makes ``engine`` the place where this process looks; None forgets it."""
+def use(engine: Engine | None, settings: Settings | None = None) -> None:
+    """Makes ``engine`` the place where this process looks, with these settings; None forgets it."""
     _current.clear()
+    _settings.clear()
     if engine is not None:
         _current["here"] = Registry(engine)
+    if settings is not None:
+        _settings.append(settings)
+
+
+def settings() -> Settings:
+    """The settings of :func:`use`, else those of the environment."""
+    return _settings[0] if _settings else Settings.from_env()
+
+
+def home() -> Path:
+    """Where indexes, uploads and what is made of them lie."""
+    return settings().state_dir / "registry"
 
 
 def current() -> Registry | None:
@@ -219,7 +233,7 @@ def current() -> Registry | None:
     """
     with _opening:
         if "here" not in _current:
-            url = Settings.from_env().database_url
+            url = settings().database_url
             parsed = make_url(url)
             is_file = parsed.get_backend_name() == "sqlite" and parsed.database
             if is_file and not Path(str(parsed.database)).exists():
@@ -234,7 +248,7 @@ def required() -> Registry:
     if found is not None:
         return found
     with _opening:
-        _current["here"] = _opened(Settings.from_env().database_url)
+        _current["here"] = _opened(settings().database_url)
         return _current["here"]
 
 
