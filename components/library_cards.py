@@ -222,7 +222,19 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Component:
 
 def _views(opened: Sequence[views.View]) -> Component:
     """Links of the views that take it; the others greyed, with the reason to be read."""
-    return html.Ul([_view(view) for view in opened], className="library-views lp-small")
+    usable = [_view(view) for view in opened if view.href]
+    missing = [view for view in opened if not view.href]
+    first = [_view(view) for view in missing if not usable][:1]  # without any, the reason is open
+    rest = missing[len(first) :]
+    why = html.Details(
+        [
+            html.Summary("Not in " + ", ".join(view.name for view in rest)),
+            html.Ul([_view(view) for view in rest]),
+        ],
+        className="library-greyed",
+        hidden=not rest,
+    )
+    return html.Div([html.Ul([*usable, *first]), why], className="library-views lp-small")
 
 
 def _view(view: views.View) -> Component:

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from components import library_cards as cards
 from components import library_forms as forms
+from components.method_card import named
 from components.runtime import services
 
 register_dash_page(
@@ -51,7 +52,8 @@ def layout(**_query: str) -> html.Div:
         className="library-lanes",
     )
     more = html.Div([forms.by_command(), forms.elsewhere()], className="library-more")
-    held = [dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
+    sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Remove"))
+    held = [sure, dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
     return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")
 
 

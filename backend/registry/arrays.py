@@ -77,7 +77,7 @@ def _loaded(path: Path) -> NDArray[Any]:
 
 
 def _refused(path: Path, error: Exception) -> BadRequest:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+    if any(words in str(error) for words in ("allow_pickle", "Object arrays", "Python objects")):
         return BadRequest(
             f"{path.name} holds Python objects (a pickle), which are not read.",
             "Save arrays of numbers: numpy.stack the images, and labels as whole numbers or text.",

@@ -36,9 +36,10 @@ def report(index: Any) -> dict[str, Any]:
         is_conflict = is_equal and bool(labels[first] != labels[second])
         told.append((is_leak, is_conflict, is_equal, first, second, bits))
     told.sort(key=lambda row: (not row[0], not row[1], not row[2], row[3], row[4]))
+    equal = {row[4] for row in told if row[2]}
     return {
-        "equal": len({row[4] for row in told if row[2]}),
-        "near": len({row[4] for row in told if not row[2]}),
+        "equal": len(equal),
+        "near": len({row[4] for row in told if not row[2]} - equal),
         "leaks": sum(row[0] for row in told),
         "conflicts": sum(row[1] for row in told),
         "is_cut": is_cut,

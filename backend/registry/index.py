@@ -164,7 +164,7 @@ def _of_files(
             asked = [(found.paths[r], old.get((found.names[r], *stamps[r]))) for r in rows]
             for row, (one, is_new, wrong) in zip(rows, pool.map(_looked_at, asked), strict=True):
                 if one is None:
-                    problems.append((row + 2, f"{found.names[row][:80]}: {wrong}"))
+                    problems.append((found.rows[row], f"{found.names[row][:80]}: {wrong}"))
                     continue
                 kept.append(row)
                 seen.append(one)

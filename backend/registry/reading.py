@@ -30,8 +30,8 @@ class Listing:
         names: what people call them: the path below the set's folder.
         labels: class names; empty where unknown.
         splits: such as train and test; empty where there are none.
-        problems: ``(row, sentence)`` of rows that are left out; rows count as in the table,
-            the header being row 1.
+        rows: where each stands: the row of a table, whose header is row 1; else its place.
+        problems: ``(row, sentence)`` of rows that are left out.
         columns: of a table, for the mapping form.
     """
 
@@ -39,6 +39,7 @@ class Listing:
     names: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
 
@@ -95,6 +96,7 @@ def _folder(root: Path) -> Listing:
     for path in _images_below(root):
         parts = path.relative_to(root).parts
         split, rest = (parts[0].lower(), parts[1:]) if has_splits else ("", parts)
+        found.rows.append(len(found.paths) + 1)
         found.paths.append(path)
         found.names.append("/".join(parts))
         found.labels.append(rest[0] if len(rest) > 1 else "")
@@ -138,6 +140,7 @@ def _table(spec: SetSpec) -> Listing:
         if problem:
             found.problems.append((row, problem))
             continue
+        found.rows.append(row)
         found.paths.append(root / str(value).strip())
         found.names.append(str(value).strip())
         found.labels.append(_text(frame[label].iloc[row - 2]) if label else "")
