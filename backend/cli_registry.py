@@ -162,7 +162,7 @@ def _remove_model(asked: argparse.Namespace) -> None:
 def _embed(asked: argparse.Namespace) -> None:
     found = adding.embedded(asked.name, asked.data, _progress)
     sys.stderr.write("\n")
-    np.savez(asked.npz, **found)
+    np.savez(asked.npz, allow_pickle=False, **found)
     sys.stdout.write(f"{found['embeddings'].shape} to {asked.npz}\n")
 
 

@@ -111,7 +111,7 @@ def _add_items(items: Any, name: str, classes: Sequence[str]) -> tuple[int, int,
     folder = store.home() / "served"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.npz"
-    np.savez(path, images=images, labels=labels)
+    np.savez(path, allow_pickle=False, images=images, labels=labels)
     adding.add_set(str(path), name, {"classes": list(classes)})
     height, width = images.shape[1:3]
     return (3 if images.ndim == 4 and images.shape[3] == 3 else 1), height, width

@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyvips
@@ -119,9 +120,17 @@ def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, An
         digest.update(json.dumps(array.tolist()).encode())
     private_folder(folder(spec.name))
     held = {key: getattr(index, key) for key in FIELDS if key != "thumbs"}
-    write_atomic(folder(spec.name) / "thumbs.npy", lambda out: np.save(out, index.thumbs))
-    write_atomic(folder(spec.name) / "index.npz", lambda out: np.savez(out, **held))
+    write_atomic(folder(spec.name) / "thumbs.npy", partial(_send, index.thumbs))
+    write_atomic(folder(spec.name) / "index.npz", partial(_send_all, held))
     return spec, digest.hexdigest(), _summary(index, classes, problems, fresh)
+
+
+def _send(array: NDArray[Any], out: BinaryIO) -> None:
+    np.save(out, array, allow_pickle=False)
+
+
+def _send_all(held: Mapping[str, NDArray[Any]], out: BinaryIO) -> None:
+    np.savez(out, allow_pickle=False, **dict(held))
 
 
 def _summary(

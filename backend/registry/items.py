@@ -163,7 +163,7 @@ def _loaded(key: str, fingerprint: str) -> RegisteredItems:
 
 
 def _save(found_: dict[str, NDArray[Any]], out: BinaryIO) -> None:
-    np.savez(out, rows=found_["rows"], pixels=found_["pixels"])
+    np.savez(out, allow_pickle=False, rows=found_["rows"], pixels=found_["pixels"])
 
 
 def _columns(known: index.Index, rows: I64) -> dict[str, NDArray[Any]]:

@@ -224,7 +224,7 @@ def _transformers(spec: ModelSpec) -> nn.Module:
         ) from error
     try:
         module = AutoModelForImageClassification.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False, use_safetensors=True
+            path, local_files_only=True, use_safetensors=True
         )
     except BROKEN as error:
         raise BadRequest(
