@@ -18,6 +18,7 @@ from backend import (
     cli_insights,
     cli_metric,
     cli_nero,
+    cli_project,
     cli_show,
     cli_zoom,
     devices,
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     cli_crayon.add(commands)
     cli_insights.add(commands)
     cli_metric.add(commands)
+    cli_project.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     cli_gap.add(commands)
