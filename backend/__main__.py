@@ -19,6 +19,7 @@ from backend import (
     cli_metric,
     cli_nero,
     cli_show,
+    cli_team,
     cli_zoom,
     devices,
     plugins,
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     cli_zoom.add(commands)
     cli_gap.add(commands)
     cli_fair.add(commands)
+    cli_team.add(commands)
     return whole
 
 

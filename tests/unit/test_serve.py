@@ -100,7 +100,7 @@ def test_killed_server_leaves_no_worker(tmp_path: Path) -> None:
     ("setting", "value", "message"),
     [
         ("PORT", "abc", "PORT='abc' is not a whole number"),
-        ("HOST", "0.0.0.0", "HOST='0.0.0.0' is not one of"),
+        ("HOST", "0.0.0.0", "HOST='0.0.0.0' can be reached from other machines"),
         ("LOUPE_STATE_DIR", "~nobody-here/x", "is not a folder"),
         ("LOUPE_DATABASE_URL", "mssql+pymssql://x", "needs the Python package pymssql"),
     ],
