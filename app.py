@@ -29,6 +29,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         index,
         login,
         notices,
+        observe,
         routes,
         runtime,
         security,
@@ -50,6 +51,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     plugins.load()
     theme.register_templates()
     held = services or runtime.create_services(settings)
+    observe.register(app, held)
     security.protect(app, settings, login.register(app, settings, held))
     routes.register(app.server, held)
     blueprints.register(app.server)

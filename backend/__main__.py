@@ -18,6 +18,7 @@ from backend import (
     cli_insights,
     cli_metric,
     cli_nero,
+    cli_operate,
     cli_show,
     cli_team,
     cli_zoom,
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     cli_gap.add(commands)
     cli_fair.add(commands)
     cli_team.add(commands)
+    cli_operate.add(commands)
     return whole
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.cache import ArrayStore
 from backend.errors import NotFound
-from backend.jobs import JobRequest, JobRunner, JobView, key_for
+from backend.jobs import JobRequest, JobRunner, JobView, LaneStanding, key_for
 from backend.protocols import JSON
 from backend.team.people import ANNOTATOR
 from backend.work import Work
@@ -55,6 +55,9 @@ class GuardedJobs:
         self, work: str, params: Mapping[str, JSON], timeout_s: float = 10.0
     ) -> dict[str, NDArray[np.generic]]:
         return self._jobs.call(work, params, timeout_s)
+
+    def standing(self) -> dict[str, LaneStanding]:
+        return self._jobs.standing()
 
     def warm(self, lanes: Sequence[str] = ("model", "analysis")) -> None:
         self._jobs.warm(lanes)

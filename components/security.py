@@ -15,7 +15,7 @@ from uuid import uuid4
 import orjson
 from dash import Dash
 from dash.exceptions import DependencyException, InvalidResourceError
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -182,4 +182,5 @@ def _broken_callback(app: Dash) -> Response | None:
         return answer(400, "There is no such callback.", "Reload the page.")
     if not callback_form.fits(known, body):
         return answer(400, "The callback's inputs are not those of this app.", "Reload the page.")
+    g.callback = str(body["output"])
     return None
