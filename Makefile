@@ -32,10 +32,18 @@ $(STAMPS)/chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 	@touch $@
 
+# Faults of databases and caches are tried on real servers; without them those tests say why they skip.
+$(STAMPS)/servers:
+	@mkdir -p $(STAMPS)
+	@{ test -d /usr/lib/postgresql || command -v initdb >/dev/null; } && command -v redis-server >/dev/null \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql redis-server; } \
+	  || echo "PostgreSQL or Redis cannot be installed here; their tests are skipped."
+	@touch $@
+
 run: $(STAMPS)/run  ## start the app on http://127.0.0.1:8050 (HOST, PORT)
 	@exec $(BIN)/python app.py
 
-test: $(STAMPS)/dev $(STAMPS)/chromium  ## every test
+test: $(STAMPS)/dev $(STAMPS)/chromium $(STAMPS)/servers  ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(STAMPS)/dev  ## style, types, layers

@@ -18,8 +18,10 @@ from backend import (
     cli_insights,
     cli_metric,
     cli_nero,
+    cli_operate,
     cli_project,
     cli_show,
+    cli_team,
     cli_zoom,
     devices,
     plugins,
@@ -45,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     cli_zoom.add(commands)
     cli_gap.add(commands)
     cli_fair.add(commands)
+    cli_team.add(commands)
+    cli_operate.add(commands)
     return whole
 
 

@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, dcc, html
 from dash.development.base_component import Component
 
 from backend.settings import Settings
-from components import notices, selection
+from components import identity, notices, selection
 from components.device import device_text
 from components.icons import icon
 from components.method_card import named
@@ -97,6 +97,7 @@ def _header(settings: Settings) -> html.Div:
             icon_button("theme-button", "sun-moon", "Theme"),
             icon_button("keys-button", "keyboard", "Keys", "?"),
             _tour_button(),
+            *_whoever_asks(),
         ],
         className="lp-header",
     )
@@ -113,6 +114,16 @@ def _tour_button() -> html.Button:
         hidden=True,
         **named(aria_label="Tour of this page"),
     )
+
+
+def _whoever_asks() -> list[Component]:
+    """Name and role of whoever is logged in, and the way out; nothing without a login."""
+    asks = identity.person()
+    if asks is None:
+        return []
+    who = html.Span(asks.name, className="lp-clip", id="app-user", **named(data_role=asks.role))
+    leave = icon_button("logout-button", "logout", f"Log {asks.name} out ({asks.role})")
+    return [html.Span([who, leave], className="lp-who lp-group")]
 
 
 def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Button:
@@ -134,7 +145,7 @@ def _navigation() -> html.Nav:
     pages = [
         page
         for page in dash.page_registry.values()
-        if page.get("in_nav", page["order"] is not None)
+        if identity.may_open(page, page.get("in_nav", page["order"] is not None))
     ]
     return html.Nav(
         [_nav_link(page) for page in pages],
