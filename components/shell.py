@@ -117,13 +117,13 @@ def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Bu
     return html.Button(
         [
             icon(name),
-            html.Span(label, className="lp-wide-only"),
+            html.Span(f"{label} ", className="lp-wide-only"),
             html.Span(count, className="lp-count", id=f"{element_id}-count"),
         ],
         id=element_id,
         className="lp-btn lp-btn-quiet",
         title=label,
-        **named(aria_label=label, aria_haspopup="dialog"),
+        **named(aria_haspopup="dialog"),
     )
 
 
