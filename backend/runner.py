@@ -378,6 +378,9 @@ def _env(settings: Settings) -> dict[str, str]:
         "LOUPE_TORCH_THREADS": str(settings.torch_threads),
         "LOUPE_STATE_DIR": str(settings.state_dir),
         "LOUPE_IMAGE_ROOTS": os.pathsep.join(map(str, settings.image_roots[1:])),
+        "LOUPE_ROOTS": os.pathsep.join(map(str, settings.roots[1:])),
+        "LOUPE_UPLOAD_MB": str(settings.upload_bytes // 1_000_000),
+        "LOUPE_DATABASE_URL": settings.database_url,
         "LOUPE_CACHE_MB": str(max(16, settings.cache_bytes // 1_000_000)),
         # Threads of a forward pass that wait for each other must sleep, not spin: on a busy machine
         # spinning made an orbit five times slower. OpenMP reads this when torch is loaded.

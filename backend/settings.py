@@ -69,6 +69,15 @@ TABLE: Final[dict[str, Setting]] = {
         "Folders whose images may be opened, separated by colons; `images` in the state folder is "
         "always one of them.",
     ),
+    "roots": Setting(
+        "LOUPE_ROOTS",
+        "",
+        "Folders whose data sets may be registered from the browser, separated by colons; "
+        "`data` in the state folder is always one of them.",
+    ),
+    "upload_mb": Setting(
+        "LOUPE_UPLOAD_MB", "2000", "Disk budget for models and arrays sent by browsers, in MB."
+    ),
     "image_mb": Setting(
         "LOUPE_IMAGE_MB", "256", "Memory that one large image may take while it is read, in MB."
     ),
@@ -139,6 +148,8 @@ class Settings:
     max_request_bytes: int
     plugins: str
     image_roots: tuple[Path, ...]
+    roots: tuple[Path, ...]
+    upload_bytes: int
     image_bytes: int
     pyramid_bytes: int
     auth: str
@@ -181,6 +192,8 @@ class Settings:
             max_request_bytes=_whole("max_request_mb", text["max_request_mb"], 1, 1024) * 1_000_000,
             plugins=text["plugins"],
             image_roots=_folders("image_roots", text["image_roots"], state_dir / "images"),
+            roots=_folders("roots", text["roots"], state_dir / "data"),
+            upload_bytes=_whole("upload_mb", text["upload_mb"], 1, 100_000_000) * 1_000_000,
             image_bytes=_whole("image_mb", text["image_mb"], 16, 1_000_000) * 1_000_000,
             pyramid_bytes=_whole("pyramid_mb", text["pyramid_mb"], 100, 100_000_000) * 1_000_000,
             auth=text["auth"],

@@ -22,6 +22,7 @@ from backend.insights.drafts import DraftStore
 from backend.jobs import JobRunner
 from backend.links import LinkStore
 from backend.media import MediaStore
+from backend.registry import store as registry
 from backend.runner import LocalJobs
 from backend.settings import PROJECT, Settings
 from backend.small_cache import SmallCache, open_small_cache
@@ -86,6 +87,7 @@ def _made(
     migrations.upgrade(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
     own_sets.use(store)
+    registry.use(engine, settings)
     library.use(settings)
     jobs: JobRunner = LocalJobs(settings, History(engine), store, works, is_alone=held is not None)
     if settings.auth:

@@ -96,6 +96,7 @@ def _header(settings: Settings) -> html.Div:
             report_button(),
             icon_button("theme-button", "sun-moon", "Theme"),
             icon_button("keys-button", "keyboard", "Keys", "?"),
+            _tour_button(),
             *_whoever_asks(),
         ],
         className="lp-header",
@@ -110,6 +111,19 @@ def _whoever_asks() -> list[Component]:
     who = html.Span(asks.name, className="lp-clip", id="app-user", **named(data_role=asks.role))
     leave = icon_button("logout-button", "logout", f"Log {asks.name} out ({asks.role})")
     return [html.Span([who, leave], className="lp-who lp-group")]
+
+
+def _tour_button() -> html.Button:
+    """Shown by the browser on pages that have a tour; named until it was taken once."""
+    content: list[Component] = [icon("help"), html.Span("Show me around", className="lp-tour-name")]
+    return html.Button(
+        content,
+        id="tour-button",
+        className="lp-iconbtn",
+        title="Tour of this page",
+        hidden=True,
+        **named(aria_label="Tour of this page"),
+    )
 
 
 def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Button:
@@ -159,6 +173,7 @@ def _panels() -> list[Component]:
             **named(aria_label="Selection shelf"),
         ),
         html.Div(id="jobs-panel", className="lp-panel", role="dialog", **named(aria_label="Jobs")),
+        html.Div(id="tour-panel", className="lp-panel", role="dialog", **named(aria_label="Tour")),
         html.Dialog(id="key-sheet", className="lp-dialog", **named(aria_label="Keys")),
         html.Dialog(
             id="log-drawer", className="lp-dialog lp-drawer", **named(aria_label="Log of a job")

@@ -26,6 +26,7 @@ Task = Literal[
     "needles",
     "crayon",
     "insights",
+    "classification",
 ]
 
 MODELS = Path(__file__).resolve().parent

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "a0003"
-down_revision = "a0002"
+revision = "a0004"
+down_revision = "a0003"
 branch_labels = None
 depends_on = None
 
