@@ -103,6 +103,16 @@ def _header(settings: Settings) -> html.Div:
     )
 
 
+def _whoever_asks() -> list[Component]:
+    """Name and role of whoever is logged in, and the way out; nothing without a login."""
+    asks = identity.person()
+    if asks is None:
+        return []
+    who = html.Span(asks.name, className="lp-clip", id="app-user", **named(data_role=asks.role))
+    leave = icon_button("logout-button", "logout", f"Log {asks.name} out ({asks.role})")
+    return [html.Span([who, leave], className="lp-who lp-group")]
+
+
 def _tour_button() -> html.Button:
     """Shown by the browser on pages that have a tour; named until it was taken once."""
     content: list[Component] = [icon("help"), html.Span("Show me around", className="lp-tour-name")]
@@ -116,28 +126,18 @@ def _tour_button() -> html.Button:
     )
 
 
-def _whoever_asks() -> list[Component]:
-    """Name and role of whoever is logged in, and the way out; nothing without a login."""
-    asks = identity.person()
-    if asks is None:
-        return []
-    who = html.Span(asks.name, className="lp-clip", id="app-user", **named(data_role=asks.role))
-    leave = icon_button("logout-button", "logout", f"Log {asks.name} out ({asks.role})")
-    return [html.Span([who, leave], className="lp-who lp-group")]
-
-
 def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Button:
     """A header button with a count that opens a panel; the count is written in the browser."""
     return html.Button(
         [
             icon(name),
-            html.Span(label, className="lp-wide-only"),
+            html.Span(f"{label} ", className="lp-wide-only"),
             html.Span(count, className="lp-count", id=f"{element_id}-count"),
         ],
         id=element_id,
         className="lp-btn lp-btn-quiet",
         title=label,
-        **named(aria_label=label, aria_haspopup="dialog"),
+        **named(aria_haspopup="dialog"),
     )
 
 

@@ -61,7 +61,7 @@ def test_steps_go_up_and_down_and_up_and_keep_the_answers(url: str) -> None:
     migrations.upgrade(engine)
     assert migrations.present(engine) == migrations.newest()
     People(engine, CHEAP).add("ann", "viewer", PASSWORD)
-    migrations.downgrade(engine, "a0002")
+    migrations.downgrade(engine, "a0003")
     assert "team_users" not in inspect(engine).get_table_names()
     assert len(AnswerStore(engine).current(SCOPE)) == 5
     with pytest.raises(BadRequest, match="never deleted"):

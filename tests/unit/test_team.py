@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections.abc import Iterator
@@ -27,7 +28,6 @@ NO_LOGIN = {
     *("/assets/<path:filename>", "/_favicon.ico"),
     "/_dash-component-suites/<string:package_name>/<path:fingerprinted_path>",
 }
-FILL = {"int:number": "1", "int:row": "1", "int:place": "1", "path:name": "x.json"}
 CALLBACK = "/_dash-update-component"
 
 
@@ -68,11 +68,14 @@ def rules(app: Dash) -> list[tuple[str, Rule]]:
 
 
 def address(rule: Rule) -> str:
-    text = str(rule)
-    for name in rule.arguments:
-        for part in (f"<int:{name}>", f"<path:{name}>", f"<string:{name}>", f"<{name}>"):
-            text = text.replace(part, FILL.get(part.strip("<>"), "x"))
-    return text
+    """An address that the rule takes."""
+
+    def filled(part: re.Match[str]) -> str:
+        kind = part[1] or ""
+        choice = re.match(r"any\((\w+)", kind)
+        return choice[1] if choice else "1" if kind.startswith("int") else "x.json"
+
+    return re.sub(r"<(?:([^<>]*):)?\w+>", filled, str(rule))
 
 
 def ask(client: FlaskClient, method: str, path: str) -> Any:
