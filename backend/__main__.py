@@ -19,6 +19,7 @@ from backend import (
     cli_metric,
     cli_nero,
     cli_project,
+    cli_render,
     cli_show,
     cli_zoom,
     devices,
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     cli_insights.add(commands)
     cli_metric.add(commands)
     cli_project.add(commands)
+    cli_render.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     cli_gap.add(commands)

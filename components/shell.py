@@ -84,6 +84,7 @@ def _header(settings: Settings) -> html.Div:
                 title="Where models run",
             ),
             html.Div(className="lp-grow"),
+            _own_button(),
             _panel_button("shelf-button", "lasso", "Selection", "0"),
             html.Div(
                 [
@@ -98,6 +99,17 @@ def _header(settings: Settings) -> html.Div:
             icon_button("keys-button", "keyboard", "Keys", "?"),
         ],
         className="lp-header",
+    )
+
+
+def _own_button() -> dcc.Link:
+    """From every page to the place where one's own models and data come in."""
+    return dcc.Link(
+        [icon("plus"), "Your own"],
+        href="/library",
+        id="own-button",
+        className="lp-btn lp-btn-quiet lp-wide-only",
+        title="Use your own models and data",
     )
 
 
