@@ -23,10 +23,9 @@ from backend.errors import BackendError, BadRequest
 from backend.settings import LOCAL_HOSTS, PROJECT
 
 SUFFIXES: Final = (".html", ".png")
-START_S: Final = 60.0
-QUIET_MS: Final = 700  # so long must a page have asked for nothing
+QUIET_S: Final = 2.0  # so long must a page have asked for nothing and no job have run
 BUSY: Final = ("queued", "running")
-PAUSE_S: Final = 0.2
+PAUSE_MS: Final = 200
 
 
 def add(commands: Any) -> None:
@@ -121,10 +120,11 @@ def _draw(playwright: Any, url: str, asked: argparse.Namespace) -> None:
         scheme = "dark" if asked.dark else "light"
         size = {"width": asked.width, "height": 900}
         page = browser.new_context(viewport=size, color_scheme=scheme).new_page()
+        traffic = _Traffic(page)
         try:
             page.goto(url, timeout=1000 * asked.timeout)
-            page.wait_for_selector("#report-button", timeout=1000 * asked.timeout)
-            _rest(page, until_s)
+            page.wait_for_selector("#main .lp-page", timeout=1000 * asked.timeout)
+            traffic.rest(until_s)
             _write(page, asked.out, asked.timeout)
         except playwright.Error as error:
             first = str(error).splitlines()[0][:200]
@@ -133,17 +133,36 @@ def _draw(playwright: Any, url: str, asked: argparse.Namespace) -> None:
             browser.close()
 
 
-def _rest(page: Any, until_s: float) -> None:
-    """Waits until no job runs and the page has asked for nothing for a while."""
-    quiet_since = time.monotonic()
-    while (time.monotonic() - quiet_since) * 1000 < QUIET_MS:
-        if time.monotonic() > until_s:
-            raise BackendError("The page is still computing.", "Give it longer with --timeout.")
-        page.wait_for_load_state("networkidle")
-        held = page.request.get(_jobs_url(page.url)).json()
-        if any(job["state"] in BUSY for job in held["jobs"]):
-            quiet_since = time.monotonic()
-        time.sleep(PAUSE_S)
+class _Traffic:
+    """What a page is waiting for."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+        self._open: set[Any] = set()
+        self._last_s = time.monotonic()
+        page.on("request", self._began)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+
+    def _began(self, request: Any) -> None:
+        self._open.add(request)
+        self._last_s = time.monotonic()
+
+    def _ended(self, request: Any) -> None:
+        self._open.discard(request)
+        self._last_s = time.monotonic()
+
+    def rest(self, until_s: float) -> None:
+        """Waits until no card is busy, no job runs, and nothing has been asked for a while."""
+        url = _jobs_url(self._page.url)
+        while self._open or time.monotonic() - self._last_s < QUIET_S:
+            if time.monotonic() > until_s:
+                raise BackendError("The page is still computing.", "Give it longer: --timeout.")
+            self._page.wait_for_timeout(PAUSE_MS)
+            jobs = self._page.request.get(url).json()["jobs"]
+            is_busy = self._page.locator('#main [aria-busy="true"]').count() > 0
+            if is_busy or any(job["state"] in BUSY for job in jobs):
+                self._last_s = time.monotonic()
 
 
 def _jobs_url(url: str) -> str:
