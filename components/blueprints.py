@@ -10,6 +10,7 @@ from components import (
     crayon_api,
     insights_api,
     insights_data,
+    metric_routes,
     nero_routes,
     zoom_actions,
     zoom_routes,
@@ -22,6 +23,7 @@ MODULES: Final = (
     crayon_api,
     insights_api,
     insights_data,
+    metric_routes,
 )
 
 

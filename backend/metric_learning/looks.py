@@ -1,0 +1,114 @@
+"""What is measured of where the models look: maps, how alike they are, and backgrounds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backend import metrics
+from backend.metric_learning import (
+    attribution,
+    backgrounds,
+    neighbours,
+    properties,
+    shipped,
+    training,
+    zoo,
+)
+from backend.metric_learning.distances import pairs
+from data.sources import save_npz
+from models import metric_features, metric_losses, metric_net
+from models.metric_features import tensor
+
+F32 = NDArray[np.float32]
+
+COMPARED: Final = 24
+"""Test images whose maps are compared; the first ``GALLERY`` of them are kept as pictures."""
+GALLERY: Final = 12
+SAMPLES: Final = 10
+SMALL: Final = 64
+REPEATS: Final = 3
+CORRUPTED: Final = 1_000
+
+
+def gallery() -> NDArray[np.int64]:
+    """Rows of the compared images: test images that can be seen well, models in turn."""
+    table = shipped.table().iloc[: shipped.SHOWN]
+    seen = (table["car_value"] >= 0.75) & (table["bg_value"] >= 0.5)
+    rows = [np.flatnonzero(seen & (table["car_model"] == name)) for name in shipped.meshes()]
+    return np.array([rows[k % len(rows)][k // len(rows)] for k in range(COMPARED)])
+
+
+def _told(done: int, total: int) -> None:
+    sys.stdout.write(f"maps of {done} of {total} images\n")
+    sys.stdout.flush()
+
+
+def maps() -> None:
+    """``maps.npz``: small maps of the gallery, matrices of likeness, and focus scores."""
+    images = np.load(training.IMAGES / "test" / "images.npy", mmap_mode="r")
+    masks = np.load(training.IMAGES / "test" / "masks.npy", mmap_mode="r")
+    rows, losses = gallery(), list(zoo.tails())
+    found = attribution.smoothgrad_of_tails(
+        lambda x: metric_net.front(zoo.trunk(), x),
+        [zoo.tail(loss) for loss in losses],
+        [zoo.distance(loss) for loss in losses],
+        tensor(images[rows]).numpy(),
+        samples=SAMPLES,
+        progress=_told,
+    )
+    plain = [k for k, loss in enumerate(losses) if not loss.endswith(training.BG)]
+    plain.sort(key=lambda k: list(metric_losses.BY_KEY).index(losses[k]))
+    shares = masks[rows].astype(np.float32) / 255
+    focus = [
+        [metrics.focus_score(share, one) for share, one in zip(shares, each, strict=True)]
+        for each in found
+    ]
+    small = found[:, :GALLERY].reshape(len(losses), GALLERY, SMALL, 2, SMALL, 2).mean(axis=(3, 5))
+    arrays = {
+        "rows": rows,
+        "losses": np.array(losses),
+        "compared": np.array([losses[k] for k in plain]),
+        "maps": np.round(small * 255).astype(np.uint8),
+        "focus": np.array(focus, np.float32),
+        **attribution.matrices(found[plain]),
+    }
+    save_npz(shipped.MEASURED / "maps.npz", arrays)
+
+
+def robustness() -> None:
+    """``robustness.parquet``: MAP@R of the car model on clean images and on changed backgrounds."""
+    folder = training.IMAGES / "test"
+    images = np.load(folder / "images.npy", mmap_mode="r")[:CORRUPTED]
+    masks = np.load(folder / "masks.npy", mmap_mode="r")[:CORRUPTED].astype(np.float32) / 255
+    behind = backgrounds.pool("test")
+    for k in range(REPEATS):
+        if not (folder / f"corrupted{k}-front.npy").exists():
+            chosen = behind[backgrounds.drawn("test", CORRUPTED, k)]
+            changed = backgrounds.corrupted(images, masks, chosen)
+            metric_features.write(folder, f"corrupted{k}", changed, print)
+    (label,) = properties.table(shipped.table().iloc[:CORRUPTED], ["car_model"])
+    rows = []
+    for loss in training.ROBUST:
+        for with_bg in (False, True):
+            for fold in range(training.FOLDS):
+                tail = training.kept(loss, fold, with_bg)
+                for name in ("plain", *(f"corrupted{k}" for k in range(REPEATS))):
+                    front = np.load(folder / f"{name}-front.npy", mmap_mode="r")[:CORRUPTED]
+                    far = pairs(training.embed(tail, front), zoo.distance(loss))
+                    at_r, at_1 = neighbours.precisions(far, label)
+                    rows.append(
+                        {
+                            **{"loss": loss, "with_bg": with_bg, "fold": fold, "images": name},
+                            **{"map_at_r": at_r.mean(), "precision_at_1": at_1.mean()},
+                        }
+                    )
+    pd.DataFrame(rows).to_parquet(shipped.MEASURED / "robustness.parquet", index=False)
+
+
+PARTS: Final[dict[str, Callable[[], None]]] = {"looks": maps, "robustness": robustness}
