@@ -76,7 +76,11 @@ def switch(key: str, label: str, titles: Mapping[str, str], values: Values) -> C
 
 def desk(values: Values) -> Component:
     """The heat map, the embedding, and the neighbours of the query."""
-    heat = plot_card(
+    return html.Div([_heat(values), _space(values), _near()], className="metric-desk")
+
+
+def _heat(values: Values) -> Component:
+    return plot_card(
         f"{PAGE}-heat",
         "Sensitivity",
         "Which properties does each embedding cluster by?",
@@ -91,25 +95,29 @@ def desk(values: Values) -> Component:
         min_height_px=HEAT_PX,
         state="loading",
     )
-    space = plot_card(
+
+
+def _space(values: Values) -> Component:
+    parts = [
+        html.Div(graph(f"{PAGE}-map-graph"), className="metric-map-plot"),
+        html.Div(id=f"{PAGE}-map-thumbs", className="metric-thumbs"),
+        html.Div(id=f"{PAGE}-map-key", className="metric-key"),
+    ]
+    return plot_card(
         f"{PAGE}-map",
         "Embedding",
         "Do images of one value lie together?",
-        html.Div(
-            [
-                html.Div(graph(f"{PAGE}-map-graph"), className="metric-map-plot"),
-                html.Div(id=f"{PAGE}-map-thumbs", className="metric-thumbs"),
-                html.Div(id=f"{PAGE}-map-key", className="metric-key"),
-            ],
-            className="metric-fill",
-        ),
+        html.Div(parts, className="metric-fill"),
         table=f"{PAGE}-map",
         method=methods.MAP,
         controls=switch("place", "Projection", PLACES, values),
         min_height_px=HEAT_PX,
         state="loading",
     )
-    near = plot_card(
+
+
+def _near() -> Component:
+    return plot_card(
         f"{PAGE}-near",
         "Neighbours",
         "What is nearest to this image, and what do they share?",
@@ -120,7 +128,6 @@ def desk(values: Values) -> Component:
         grows=True,
         state="loading",
     )
-    return html.Div([heat, space, near], className="metric-desk")
 
 
 def small(key: str, label: str, titles: Mapping[str, str], values: Values, width: int) -> Component:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def pool(which: Pool, side: int = 128) -> U8:
     return np.stack([*crops, *patterns])
 
 
-def corrupted(images: U8, masks: F32, behind: U8) -> U8:
+def corrupted(images: U8, masks: NDArray[np.floating[Any]], behind: U8) -> U8:
     """``M I + (1 - M) B`` (Kobs 2023, eq. 11.1).
 
     Args:

@@ -44,6 +44,11 @@ def gallery() -> NDArray[np.int64]:
     return np.array([rows[k % len(rows)][k // len(rows)] for k in range(COMPARED)])
 
 
+def _said(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def _told(done: int, total: int) -> None:
     sys.stdout.write(f"maps of {done} of {total} images\n")
     sys.stdout.flush()
@@ -51,8 +56,8 @@ def _told(done: int, total: int) -> None:
 
 def maps() -> None:
     """``maps.npz``: small maps of the gallery, matrices of likeness, and focus scores."""
-    images = np.load(training.IMAGES / "test" / "images.npy", mmap_mode="r")
-    masks = np.load(training.IMAGES / "test" / "masks.npy", mmap_mode="r")
+    images = training.mapped(training.IMAGES / "test" / "images.npy")
+    masks = training.mapped(training.IMAGES / "test" / "masks.npy")
     rows, losses = gallery(), list(zoo.tails())
     found = attribution.smoothgrad_of_tails(
         lambda x: metric_net.front(zoo.trunk(), x),
@@ -84,14 +89,14 @@ def maps() -> None:
 def robustness() -> None:
     """``robustness.parquet``: MAP@R of the car model on clean images and on changed backgrounds."""
     folder = training.IMAGES / "test"
-    images = np.load(folder / "images.npy", mmap_mode="r")[:CORRUPTED]
-    masks = np.load(folder / "masks.npy", mmap_mode="r")[:CORRUPTED].astype(np.float32) / 255
+    images = training.mapped(folder / "images.npy")[:CORRUPTED]
+    masks = training.mapped(folder / "masks.npy")[:CORRUPTED].astype(np.float32) / 255
     behind = backgrounds.pool("test")
     for k in range(REPEATS):
         if not (folder / f"corrupted{k}-front.npy").exists():
             chosen = behind[backgrounds.drawn("test", CORRUPTED, k)]
             changed = backgrounds.corrupted(images, masks, chosen)
-            metric_features.write(folder, f"corrupted{k}", changed, print)
+            metric_features.write(folder, f"corrupted{k}", changed, _said)
     (label,) = properties.table(shipped.table().iloc[:CORRUPTED], ["car_model"])
     rows = []
     for loss in training.ROBUST:
@@ -99,7 +104,7 @@ def robustness() -> None:
             for fold in range(training.FOLDS):
                 tail = training.kept(loss, fold, with_bg)
                 for name in ("plain", *(f"corrupted{k}" for k in range(REPEATS))):
-                    front = np.load(folder / f"{name}-front.npy", mmap_mode="r")[:CORRUPTED]
+                    front = training.mapped(folder / f"{name}-front.npy")[:CORRUPTED]
                     far = pairs(training.embed(tail, front), zoo.distance(loss))
                     at_r, at_1 = neighbours.precisions(far, label)
                     rows.append(

@@ -104,6 +104,28 @@ def _glb(data: bytes) -> tuple[F32, I32, I32, dict[str, tuple[float, ...]]]:
         at += 8 + length
     told, binary = json.loads(chunks[JSON_CHUNK]), chunks.get(BIN_CHUNK, b"")
     looks: dict[str, tuple[float, ...]] = {}
+    parts = _pieces(told, binary, looks)
+    starts = np.cumsum([0, *(len(points) for points, _, _ in parts)])
+    faces_all = [faces + int(start) for (_, faces, _), start in zip(parts, starts, strict=False)]
+    if not parts:
+        return (
+            np.zeros((0, 3), np.float32),
+            np.zeros((0, 3), np.int32),
+            np.zeros(0, np.int32),
+            looks,
+        )
+    return (
+        np.concatenate([points for points, _, _ in parts]),
+        np.concatenate(faces_all),
+        np.concatenate([np.full(len(faces), k, np.int32) for _, faces, k in parts]),
+        looks,
+    )
+
+
+def _pieces(
+    told: dict[str, Any], binary: bytes, looks: dict[str, tuple[float, ...]]
+) -> list[tuple[F32, I32, int]]:
+    """Points, faces and number of the material of every piece; fills ``looks`` in."""
     parts: list[tuple[F32, I32, int]] = []
     for node, turn in _nodes(told):
         if "mesh" not in node:
@@ -121,21 +143,7 @@ def _glb(data: bytes) -> tuple[F32, I32, I32, dict[str, tuple[float, ...]]]:
                 index = np.arange(len(local))
             faces = index[: len(index) // 3 * 3].reshape(-1, 3).astype(np.int32)
             parts.append((moved[:, :3].astype(np.float32), faces, list(looks).index(name)))
-    starts = np.cumsum([0, *(len(points) for points, _, _ in parts)])
-    faces_all = [faces + int(start) for (_, faces, _), start in zip(parts, starts, strict=False)]
-    if not parts:
-        return (
-            np.zeros((0, 3), np.float32),
-            np.zeros((0, 3), np.int32),
-            np.zeros(0, np.int32),
-            looks,
-        )
-    return (
-        np.concatenate([points for points, _, _ in parts]),
-        np.concatenate(faces_all),
-        np.concatenate([np.full(len(faces), k, np.int32) for _, faces, k in parts]),
-        looks,
-    )
+    return parts
 
 
 def _nodes(told: dict[str, Any]) -> list[tuple[dict[str, Any], NDArray[np.float64]]]:

@@ -56,7 +56,7 @@ def training(front: Path) -> Training:
     bases = [name.removesuffix(" long").removesuffix(" tall") for name in classes]
     group_of = np.array([sorted(set(bases)).index(base) for base in bases])
     labels = names.map({name: k for k, name in enumerate(classes)}).to_numpy(np.int64)
-    return Training(np.load(front, mmap_mode="r"), labels, group_of[labels])
+    return Training(mapped(front), labels, group_of[labels])
 
 
 def batches(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -107,15 +107,21 @@ def embed(tail: Tail, front: NDArray[np.float16]) -> NDArray[np.float32]:
     return np.concatenate(found)
 
 
+def mapped(path: Path) -> NDArray[Any]:
+    """An array of the cache, read as needed."""
+    found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found
+
+
 def features(said: Any, wanted: Sequence[tuple[str, str]]) -> None:
     """The features that are not there yet, of (split, ``plain`` or ``bg``)."""
     for split, name in wanted:
         folder = IMAGES / split
         if (folder / f"{name}-front.npy").exists():
             continue
-        images = np.load(folder / "images.npy", mmap_mode="r")
+        images = mapped(folder / "images.npy")
         if name == "bg":
-            masks = np.load(folder / "masks.npy", mmap_mode="r")
+            masks = mapped(folder / "masks.npy")
             behind = backgrounds.pool("train")
             chosen = backgrounds.drawn("train", len(images), 0)
             images = np.concatenate(
@@ -143,8 +149,8 @@ def one(loss: str, fold: int, with_bg: bool, said: Any) -> None:
     stored = {key: x.half().contiguous() for key, x in tail.state_dict().items()}
     save_file(stored, folder / f"{name}.safetensors")
     tail = metric_net.loaded(metric_net.trunk(), stored)  # what is kept is what is measured
-    test = embed(tail, np.load(IMAGES / "test" / "plain-front.npy", mmap_mode="r"))
-    np.save(folder / f"{name}.npy", test.astype(np.float32))
+    test = embed(tail, mapped(IMAGES / "test" / "plain-front.npy"))
+    np.save(folder / f"{name}.npy", test.astype(np.float32), allow_pickle=False)
     told = {
         "loss": loss,
         "fold": fold,
