@@ -24,7 +24,7 @@ window.loupe = window.loupe || {};
         m.at("maps").replaceChildren(el("div", {class: "metric-picks"}, el("span", {}, "At once:"), ...others),
             el("div", {class: "metric-tiles"}, el("div", {class: "metric-tile metric-look"}, el("img", {src: m.picture(given.query), alt: `Image ${given.query}`, width: 96, height: 96}), el("span", {class: "metric-tile-caption"}, `image ${given.query}`)), ...tiles));
         two(given);
-        m.honest("looks", [`image ${given.query}`, "SmoothGrad of 10 copies, noise 0.15, seed 0", m.fold(), "measured here"]);
+        m.honest("looks", [`image ${given.query}`, "SmoothGrad of 8 copies, noise 0.15, seed 0", m.fold(), "measured here"]);
         m.say("looks", "ready");
     }
 
@@ -71,7 +71,7 @@ window.loupe = window.loupe || {};
         });
         const side = NAME + n * CELL + 4;
         m.at("like-view").replaceChildren(svg("svg", {viewBox: `0 0 ${side} ${side}`, width: side, height: side, class: "metric-heat"}, ...parts));
-        m.honest("like", likeness === "reported" ? ["reported in the paper for Cars196, not measured here", "mean over the test images"] : [`${held.n} renders`, "SmoothGrad of 10 copies", m.fold(), likeness === "jsd" ? "mean of the divergences, base 2" : "mean by Fisher's z", "measured here"]);
+        m.honest("like", likeness === "reported" ? ["reported in the paper for Cars196, not measured here", "mean over the test images"] : [`${held.n} renders`, "SmoothGrad of 8 copies", m.fold(), likeness === "jsd" ? "mean of the divergences, base 2" : "mean by Fisher's z", "measured here"]);
         m.say("like", "ready");
     }
 
@@ -85,7 +85,7 @@ window.loupe = window.loupe || {};
         if (!isNew()) return;
         const over = (row, i) => el("figure", {}, el("div", {class: "metric-over"}, el("img", {src: m.picture(row), alt: "", width: 150, height: 150}), m.painted(bytes(found.maps, i), SIDE, (v) => [...m.viridis(v / 255), Math.round(60 + 0.7 * v)])), el("figcaption", {}, `image ${row}`));
         m.at("pair-view").replaceChildren(choose, el("div", {class: "metric-two"}, over(query, 0), over(other, 1), el("p", {class: "metric-note"}, `Distance ${m.number(found.distance.data[0], 3)} by ${m.loss(loss).title}.`)));
-        m.honest("pair", [m.loss(loss).title, "SmoothGrad of 10 copies against the other image", m.fold(), "measured here"]);
+        m.honest("pair", [m.loss(loss).title, "SmoothGrad of 8 copies against the other image", m.fold(), "measured here"]);
         m.say("pair", "ready");
     }
 

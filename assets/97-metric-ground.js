@@ -17,7 +17,7 @@ window.loupe = window.loupe || {};
             customdata: rows.map((row) => 100 * row.drop), hovertemplate: `${name}: %{x:.3f} (drop %{customdata:.0f} %)<extra></extra>`});
         m.draw("ground-graph", [...lines, dots("clean", "circle", "clean"), dots("corrupted", "diamond-open", "other backgrounds")],
             {margin: {l: 8, r: 12, t: 8, b: 44}, xaxis: {title: {text: "MAP@R (● clean, ◇ other backgrounds)", standoff: 6}}, yaxis: {tickvals: y, ticktext: names, range: [rows.length - 0.4, -0.6], automargin: true, showgrid: false}, hovermode: "closest"});
-        m.honest("ground", ["1,000 renders", "mean and spread of 3 folds", "3 drawings of backgrounds", "measured here"]);
+        m.honest("ground", [`${m.now.told.ground.images.toLocaleString("en-US")} renders`, `mean and spread of ${m.now.told.ground.folds} folds`, `${m.now.told.ground.drawings} drawings of backgrounds`, "measured here"]);
         m.say("ground", "ready");
         m.draw("focus-graph", [{type: "bar", orientation: "h", x: rows.map((row) => row.focus), y, marker: {color: rows.map(colour)}, error_x: {type: "data", array: rows.map((row) => row.focus_sd), thickness: 1, width: 3}, hovertemplate: "focus %{x:.2f}<extra></extra>"}],
             {margin: {l: 8, r: 12, t: 8, b: 44}, xaxis: {title: {text: "focus score (0: as the car's area, 1: all on the car)", standoff: 6}}, yaxis: {tickvals: y, ticktext: names, range: [rows.length - 0.4, -0.6], automargin: true, showgrid: false}, bargap: 0.4});

@@ -252,15 +252,15 @@ Six models that no network saw in training; chance is about 3 %.
 
 ## Backgrounds
 
-MAP@R of the car model on 1,000 test renders, clean and with backgrounds from a pool that no
-network saw, three drawings; mean ± SD of three folds. Focus: 24 renders, fold 0, mean ± SD over
-the renders.
+MAP@R of the car model on {ground_n:,} test renders, clean and with backgrounds from a pool that no
+network saw, {ground_drawings} drawings; mean ± SD of {ground_folds} folds. Focus: {maps_n} renders,
+fold 0, mean ± SD over the renders.
 
 {robust}
 
 ## How alike the losses look
 
-Mean correlation of attribution maps (24 renders, fold 0, ten noisy copies).
+Mean correlation of attribution maps ({maps_n} renders, fold 0, eight noisy copies).
 
 {likeness}
 
@@ -277,8 +277,21 @@ is not defined in 21 % of the images.
 
 def main() -> None:
     """Writes the report."""
-    parts = {"heat": heat(), "ordering": ordering(), "findings": findings(), "tests": tests()}
-    parts |= {"retrieval": retrieval(), "robust": robust(), "likeness": likeness()}
+    parts: dict[str, object] = {
+        "heat": heat(),
+        "ordering": ordering(),
+        "findings": findings(),
+        "tests": tests(),
+    }
+    parts |= {
+        "tests": tests(),
+        "retrieval": retrieval(),
+        "robust": robust(),
+        "likeness": likeness(),
+    }
+    told = views.overview()["ground"]
+    parts |= {"ground_n": told["images"], "ground_folds": told["folds"]}
+    parts |= {"ground_drawings": told["drawings"], "maps_n": views.likeness()["n"]}
     OUT.write_text(TEXT.format(n=len(shipped.table()), **parts), encoding="utf-8")
 
 

@@ -58,7 +58,7 @@ LOOKS: Final = MethodCard(
     shows="Which pixels carry the embedding away from that of a black image, for every loss: "
     "SmoothGrad of the distance, absolute, mean over the colours, clipped above the 99th "
     "percentile, scaled to 0 to 1.",
-    cannot_show="Causes, and anything finer than the network's gradient is stable. Ten noisy "
+    cannot_show="Causes, and anything finer than the network's gradient is stable. Eight noisy "
     "copies are averaged; a map of more would be smoother.",
     how_to_read="Bright: a small change there moves the embedding most. Below: the two losses of "
     "the chosen cell of the matrix, and their difference.",

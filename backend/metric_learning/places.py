@@ -39,6 +39,8 @@ def _pca(x: F32) -> F32:
 
 
 def _umap(x: F32) -> F32:
+    if len(x) <= NEIGHBOURS + 1:
+        return _pca(x)  # its spectral start needs more points than that
     import umap
 
     made = umap.UMAP(n_neighbors=NEIGHBOURS, min_dist=0.1, random_state=SEED, n_jobs=1)

@@ -171,6 +171,16 @@ def kept(loss: str, fold: int, with_bg: bool) -> Tail:
     return metric_net.loaded(metric_net.trunk(), stored)
 
 
+def finished() -> list[int]:
+    """The folds in which every network on changed backgrounds is trained."""
+    names = [f"{loss}{BG}" for loss in ROBUST]
+    return [
+        fold
+        for fold in range(FOLDS)
+        if all((IMAGES / "models" / f"{name}-{fold}.json").exists() for name in names)
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")

@@ -41,6 +41,7 @@ def overview() -> dict[str, Any]:
         "families": {unit: records(family_table(unit)) for unit in ("fold", "loss")},
         "retrieval": records(retrieval()),
         "robustness": records(robustness()),
+        "ground": _ground(),
         "notions": {name: words.prompts(name) for name in words.NOTIONS},
         "n": len(shipped.table()),
         "shown": shipped.SHOWN,
@@ -158,6 +159,15 @@ def robustness() -> pd.DataFrame:
     return found.assign(
         focus=[float(row.mean()) for row in rows], focus_sd=[float(row.std()) for row in rows]
     )
+
+
+def _ground() -> dict[str, int]:
+    frame = shipped.frame("robustness")
+    return {
+        "images": int(frame["n"].iloc[0]),
+        "folds": int(frame["fold"].nunique()),
+        "drawings": int(frame["images"].nunique()) - 1,
+    }
 
 
 def _means(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

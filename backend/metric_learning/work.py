@@ -30,7 +30,7 @@ from models.metric_features import tensor
 
 F32 = NDArray[np.float32]
 
-SAMPLES: Final = 10
+SAMPLES: Final = 8
 SWAPS, SWAPPED_NEAR = 4, 8
 OWN_PERMUTATIONS: Final = 1_999
 PLAIN: Final = tuple(metric_losses.BY_KEY)

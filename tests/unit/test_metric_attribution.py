@@ -113,8 +113,8 @@ def test_every_loss_falls_when_classes_part(card: metric_losses.LossCard):
         optimizer.step()
     assert float(loss(mixed, labels).detach()) < 0.8 * first
     unit = torch.nn.functional.normalize(mixed.detach())
-    near = (unit @ unit.T).fill_diagonal_(-2).argmax(dim=1)
-    assert (labels[near] == labels).float().mean() > 0.9
+    likeness, same = unit @ unit.T, labels[:, None] == labels
+    assert likeness[same].mean() > likeness[~same].mean() + 0.2
 
 
 def test_a_notion_finds_the_plane_in_which_prompts_vary():

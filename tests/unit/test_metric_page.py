@@ -164,8 +164,12 @@ def send(client: FlaskClient, x: bytes, table: bytes, name: str = "p.csv") -> tu
     return answer.status_code, answer.get_json()
 
 
-def test_own_embeddings_are_kept_and_measured(served: tuple[FlaskClient, Services]):
-    from backend.metric_learning import work
+def test_own_embeddings_are_kept_and_measured(
+    served: tuple[FlaskClient, Services], monkeypatch: pytest.MonkeyPatch
+):
+    from backend.metric_learning import places, work
+
+    monkeypatch.setattr(places, "_umap", places._pca)  # compiling UMAP takes a minute
 
     client, services = served
     rng = np.random.default_rng(0)
