@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -116,6 +116,14 @@ train-crayon: $(STAMPS)/run  ## the two confounded models that answers can corre
 train-insights: $(STAMPS)/run  ## the success models of the campaigns and film titles
 	$(BIN)/python -m backend.insights.distilling
 	for s in campaigns films; do $(BIN)/python -m backend.insights.bundled_models --set $$s || exit 1; done
+
+cars: $(STAMPS)/run  ## 10,040 renders of cars with independent properties, about a quarter of an hour
+	$(BIN)/python -m data.build_cars
+
+dml: $(STAMPS)/run  ## fourteen losses in three folds and what is measured of them, about an hour on one core
+	test -d data/cache/cars || $(BIN)/python -m data.build_cars
+	$(BIN)/python -m backend.metric_learning.training
+	$(BIN)/python -m backend.metric_learning.precompute
 
 results: $(STAMPS)/run  ## the results that the opening views show, and the report on them
 	$(BIN)/python -m backend.nero.precompute

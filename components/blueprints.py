@@ -11,6 +11,7 @@ from components import (
     insights_api,
     insights_data,
     library_routes,
+    metric_routes,
     nero_routes,
     zoom_actions,
     zoom_routes,
@@ -24,6 +25,7 @@ MODULES: Final = (
     insights_api,
     insights_data,
     library_routes,
+    metric_routes,
 )
 
 

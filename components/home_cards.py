@@ -33,11 +33,14 @@ MEASURED: Final = {
     "orbit_rmse_px": "Error over the orbit",
     "disc_mean": "Over the disc",
     "test_pairwise": "Pairs ordered rightly",
+    "map_at_r_none": "MAP@R, not trained",
+    "map_at_r_best": "MAP@R, best loss",
 }
 """What a card's metrics are called; the first two that a card has are shown."""
 OPENED: Final = {
     "crayon": ("Crayon", "/crayon"),
     "insights": ("Insights", "/insights"),
+    "metric": ("Metric learning", "/metric-learning"),
     "needles": ("Zoom-In", "/zoom"),
 }
 """Page and address of the tasks that are not NERO's."""

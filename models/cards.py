@@ -27,6 +27,7 @@ Task = Literal[
     "crayon",
     "insights",
     "classification",
+    "metric",
 ]
 
 MODELS = Path(__file__).resolve().parent

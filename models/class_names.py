@@ -64,5 +64,6 @@ def class_names(task: Task) -> tuple[str, ...]:
         "piv": FLOWS,
         "needles": NEEDLES,
         "insights": RATE,
+        "metric": ("embedding",),
     }
     return named[task]
