@@ -33,12 +33,14 @@ MEASURED: Final = {
     "orbit_rmse_px": "Error over the orbit",
     "disc_mean": "Over the disc",
     "test_pairwise": "Pairs ordered rightly",
+    "text_to_image_recall": "Text to image, first hit",
 }
 """What a card's metrics are called; the first two that a card has are shown."""
 OPENED: Final = {
     "crayon": ("Crayon", "/crayon"),
     "insights": ("Insights", "/insights"),
     "needles": ("Zoom-In", "/zoom"),
+    "pairs": ("Modality gap", "/modality-gap"),
 }
 """Page and address of the tasks that are not NERO's."""
 
