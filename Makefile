@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml train-pairs results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -79,6 +79,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_films
 	$(BIN)/python -m data.build_birds
 	$(BIN)/python -m data.build_garments
+	$(BIN)/python -m data.build_pairs
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -112,6 +113,9 @@ train-zoom: $(STAMPS)/run  ## the three models for needles in large images, thre
 
 train-crayon: $(STAMPS)/run  ## the two confounded models that answers can correct
 	for s in birds garments; do $(BIN)/python -m backend.crayon.originals --set $$s --seed 0 || exit 1; done
+
+train-pairs: $(STAMPS)/run  ## the heads of the dual encoders, three seeds, about 15 minutes on one core
+	$(BIN)/python -m backend.gap.training --seeds 0 1 2
 
 train-insights: $(STAMPS)/run  ## the success models of the campaigns and film titles
 	$(BIN)/python -m backend.insights.distilling

@@ -8,6 +8,7 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    gap_routes,
     insights_api,
     insights_data,
     library_routes,
@@ -22,6 +23,7 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    gap_routes,
     insights_api,
     insights_data,
     library_routes,

@@ -28,6 +28,7 @@ Task = Literal[
     "insights",
     "classification",
     "metric",
+    "pairs",
 ]
 
 MODELS = Path(__file__).resolve().parent

@@ -45,6 +45,11 @@ COCO = (
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 RATE = ("success rate",)  # one number, no class
+PAIRS = (
+    "face", "person", "animal", "plant", "food or drink", "place", "vehicle", "sky or weather",
+    "clock", "clothing", "music", "sport, game or feast", "tool or object", "sign",
+    "heart or feeling", "part of the body",
+)  # fmt: skip
 IMAGENET_FILE = "imagenet_classes.txt"
 
 
@@ -65,5 +70,6 @@ def class_names(task: Task) -> tuple[str, ...]:
         "needles": NEEDLES,
         "insights": RATE,
         "metric": ("embedding",),
+        "pairs": PAIRS,
     }
     return named[task]
