@@ -8,6 +8,7 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    fair_routes,
     insights_api,
     insights_data,
     nero_routes,
@@ -20,6 +21,7 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    fair_routes,
     insights_api,
     insights_data,
 )

@@ -33,10 +33,13 @@ MEASURED: Final = {
     "orbit_rmse_px": "Error over the orbit",
     "disc_mean": "Over the disc",
     "test_pairwise": "Pairs ordered rightly",
+    "precision_at_10": "Right among the first 10",
+    "gender_accuracy": "Drawn gender recognised",
 }
 """What a card's metrics are called; the first two that a card has are shown."""
 OPENED: Final = {
     "crayon": ("Crayon", "/crayon"),
+    "people": ("Fair retrieval", "/fair-retrieval"),
     "insights": ("Insights", "/insights"),
     "needles": ("Zoom-In", "/zoom"),
 }

@@ -26,6 +26,7 @@ Task = Literal[
     "needles",
     "crayon",
     "insights",
+    "people",
 ]
 
 MODELS = Path(__file__).resolve().parent
