@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml train-pairs results clean
+.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml train-pairs train-people results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -80,6 +80,7 @@ data: $(STAMPS)/run  ## the bundled data sets
 	$(BIN)/python -m data.build_birds
 	$(BIN)/python -m data.build_garments
 	$(BIN)/python -m data.build_pairs
+	$(BIN)/python -m data.build_people
 
 efficientnet: $(STAMPS)/run  ## the ImageNet weights, converted once
 	$(BIN)/python -m data.build_efficientnet
@@ -110,6 +111,9 @@ train-points: $(STAMPS)/run  ## the two classifiers of clouds, three seeds of ab
 
 train-zoom: $(STAMPS)/run  ## the three models for needles in large images, three seeds each
 	$(BIN)/python -m models.train_zoom --seeds 0 1 2
+
+train-people: $(STAMPS)/run  ## the small CLIP-style encoder of drawn people, three seeds of some minutes
+	$(BIN)/python -m models.train_people --seeds 0 1 2
 
 train-crayon: $(STAMPS)/run  ## the two confounded models that answers can correct
 	for s in birds garments; do $(BIN)/python -m backend.crayon.originals --set $$s --seed 0 || exit 1; done

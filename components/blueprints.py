@@ -8,6 +8,7 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    fair_routes,
     gap_routes,
     insights_api,
     insights_data,
@@ -24,6 +25,7 @@ MODULES: Final = (
     zoom_actions,
     crayon_api,
     gap_routes,
+    fair_routes,
     insights_api,
     insights_data,
     library_routes,

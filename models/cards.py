@@ -29,6 +29,7 @@ Task = Literal[
     "classification",
     "metric",
     "pairs",
+    "people",
 ]
 
 MODELS = Path(__file__).resolve().parent

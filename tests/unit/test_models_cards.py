@@ -149,6 +149,7 @@ def test_bundled_cards_and_weights_belong_together() -> None:
         "fashion-plain", "fashion-rotated", "imagenet-lite0", "insights-campaigns",
         "insights-films", "metric-cars", "needle-ats", "needle-cnn", "needle-zoom", "pairs-clip",
         "pairs-random", "pairs-rankclip-c", "pairs-rankclip-i", "pairs-rankclip",
+        "people-clip",
         "piv-correlation", "piv-farneback", "piv-net", "points-plain", "points-rotated",
         "text-minilm", "text-words",
     ]  # fmt: skip
