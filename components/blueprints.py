@@ -12,6 +12,7 @@ from components import (
     insights_data,
     library_routes,
     nero_routes,
+    pin_routes,
     zoom_actions,
     zoom_routes,
 )
@@ -24,6 +25,7 @@ MODULES: Final = (
     insights_api,
     insights_data,
     library_routes,
+    pin_routes,
 )
 
 
