@@ -18,9 +18,11 @@ from backend import (
     cli_insights,
     cli_metric,
     cli_nero,
+    cli_operate,
     cli_project,
     cli_render,
     cli_show,
+    cli_team,
     cli_zoom,
     devices,
     plugins,
@@ -47,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     cli_zoom.add(commands)
     cli_gap.add(commands)
     cli_fair.add(commands)
+    cli_team.add(commands)
+    cli_operate.add(commands)
     return whole
 
 

@@ -8,9 +8,12 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    fair_routes,
+    gap_routes,
     insights_api,
     insights_data,
     library_routes,
+    metric_routes,
     nero_routes,
     pin_routes,
     zoom_actions,
@@ -22,9 +25,12 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    gap_routes,
+    fair_routes,
     insights_api,
     insights_data,
     library_routes,
+    metric_routes,
     pin_routes,
 )
 

@@ -24,13 +24,13 @@ SHOWN_PROBLEMS: Final = 8
 
 def models(held: Mapping[str, OwnModel]) -> Component:
     """Every registered model, the newest first."""
-    cards = [model_card(model) for model in reversed(held.values())]
+    cards = [model_card(model) for model in reversed(list(held.values()))]
     return html.Div(cards or [_nothing("model")], className="library-cards")
 
 
 def sets(held: Mapping[str, OwnSet]) -> Component:
     """Every registered data set, the newest first."""
-    cards = [set_card(one) for one in reversed(held.values())]
+    cards = [set_card(one) for one in reversed(list(held.values()))]
     return html.Div(cards or [_nothing("data set")], className="library-cards")
 
 

@@ -176,7 +176,7 @@ def of_set(held: OwnSet) -> list[View]:
     crayon = View(
         "Crayon",
         why="Crayon needs a network whose maps have a closed form, and groups by background.",
-        command=f"python -m backend crayon add {held.spec.path} --name {held.spec.name}",
+        command=f"python -m backend crayon add FOLDER --name {held.spec.name}",
     )
     return [nero, crayon]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "a0004"
-down_revision = "a0003"
+revision = "a0005"
+down_revision = "a0004"
 branch_labels = None
 depends_on = None
 
