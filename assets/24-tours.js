@@ -28,4 +28,13 @@
     { at: "#crayon-gallery", title: "Where it looks", text: "Images with the map of what decided. Filter by group or by what went wrong." },
     { at: "#crayon-page [role=tablist]", title: "Four steps", text: "Diagnose, ask people yes or no about attention, train with their answers, compare with the original." },
   ]);
+  add("library", [
+    { at: "#library-add-model", title: "A model of yours", text: "ONNX here; kinds that can run code by command, below. It answers on three items before it is kept." },
+    { at: "#library-add-set", title: "Images of yours", text: "Arrays, a zip of class folders, or a folder on this machine. Bad rows, doubles and leaks between splits are told." },
+    { at: "#library-models", title: "Where it opens", text: "Each card says what the model takes and gives, which views it opens in, and what the others lack." },
+  ]);
+  add("pinboard", [
+    { at: "#pinboard-list", title: "What you found", text: "Pin any plot from its menu. Say what it shows, put pins in order, and open the live view from each." },
+    { at: "#pinboard-import", title: "For others", text: "One HTML file to read, or a JSON file that another Loupe takes in." },
+  ]);
 })(window.loupe.tour);
