@@ -184,10 +184,12 @@ def maps() -> None:
 
     found: dict[str, NDArray[Any]] = {}
     for card in metric_losses.ALL:
-        for method, xy in places(shipped.embedding(card.key)).items():
-            found[f"{card.key}/{method}"] = xy.astype(np.float16)
-        sys.stdout.write(f"maps of {card.key}\n")
-        sys.stdout.flush()
+        path = MODELS / f"{card.key}-places.npz"
+        if not path.exists():
+            save_npz(path, places(shipped.embedding(card.key)))
+        with np.load(path, allow_pickle=False) as held:
+            for method, xy in held.items():
+                found[f"{card.key}/{method}"] = xy.astype(np.float16)
     save_npz(shipped.MEASURED / "places.npz", found)
 
 
