@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import orjson
 
-from backend import own_sets, plugins, wire
+from backend import logs, own_sets, plugins, wire
 from backend.cache import ArrayStore
 from backend.errors import BackendError, Cancelled, DeviceFull
 from backend.protocols import JSON, Arrays
@@ -209,10 +209,7 @@ def main() -> None:
     start = orjson.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the web process, which ends us
     os.nice(NICE)
-    logging.basicConfig(
-        level=start["log_level"],
-        format=f"%(asctime)s %(levelname)s {start['lane']} worker: %(message)s",
-    )
+    logs.configure(start["log_level"], start.get("log_format", "text"), start["lane"])
     store = ArrayStore(
         Path(start["root"]), start["budget_bytes"], [Path(path) for path in start["bundled"]]
     )

@@ -8,8 +8,11 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    fair_routes,
+    gap_routes,
     insights_api,
     insights_data,
+    library_routes,
     metric_routes,
     nero_routes,
     zoom_actions,
@@ -21,8 +24,11 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    gap_routes,
+    fair_routes,
     insights_api,
     insights_data,
+    library_routes,
     metric_routes,
 )
 
