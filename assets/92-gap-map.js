@@ -40,7 +40,7 @@ window.loupe = window.loupe || {};
             at(`panel-${i}`).replaceChildren(el("b", {style: `--colour:${held.colour}`}, held.title), ` ${held.note}`);
             render(i);
         });
-        told();
+        counted();
         if (value("pair") < 0 && now.rows.length) set("pair", now.rows[0]);
     }
 
@@ -104,10 +104,10 @@ window.loupe = window.loupe || {};
             window.Plotly.restyle(graph, {visible: figure.data[LINES].visible}, [LINES]);
             window.Plotly.restyle(graph, {x: [ring.x], y: [ring.y]}, [CHOSEN]);
         });
-        told();
+        counted();
     }
 
-    function told() {
+    function counted() {
         const line = at("chosen"), {items, ids} = loupe.selection.current();
         if (!line) return;
         const isShown = now.told?.spaces.some((one) => one.set === items) && ids.length;
