@@ -7,6 +7,7 @@ once and kept, so another ``min_dist`` costs the layout only. Equal seeds give e
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,8 +81,6 @@ def neighbours_of(rows: NDArray[Any], neighbours: int = NEIGHBOURS, seed: int = 
     Raises:
         BadRequest: the rows are not usable, or there are not more of them than neighbours.
     """
-    from umap.umap_ import nearest_neighbors
-
     rows = checked(rows)
     if not 2 <= neighbours < len(rows):
         raise BadRequest(
@@ -89,7 +88,11 @@ def neighbours_of(rows: NDArray[Any], neighbours: int = NEIGHBOURS, seed: int = 
             f"Allowed are 2 to {len(rows) - 1:,}.",
         )
     state = np.random.RandomState(seed)
-    indices, distances, _ = nearest_neighbors(rows, neighbours, "euclidean", {}, False, state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # umap-learn warns of packages that it can do without
+        from umap.umap_ import nearest_neighbors
+
+        indices, distances, _ = nearest_neighbors(rows, neighbours, "euclidean", {}, False, state)
     return Graph(indices.astype(np.int32), distances.astype(np.float32))
 
 
@@ -99,8 +102,6 @@ def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int
     Raises:
         BadRequest: the graph is of other rows, or ``min_dist`` is not 0 to 1.
     """
-    from umap import UMAP
-
     rows = checked(rows)
     if len(graph.rows) != len(rows):
         raise BadRequest(
@@ -108,15 +109,18 @@ def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int
         )
     if not 0 <= min_dist <= 1:
         raise BadRequest(f"min_dist = {min_dist:g} is out of range.", "Allowed are 0 to 1.")
-    made = UMAP(
-        n_neighbors=graph.rows.shape[1],
-        min_dist=min_dist,
-        random_state=seed,
-        n_jobs=1,
-        precomputed_knn=(graph.rows, graph.distances),
-        force_approximation_algorithm=True,
-    )
-    found: F32 = made.fit_transform(rows).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above; and that a stored graph cannot place new rows
+        from umap import UMAP
+
+        made = UMAP(
+            n_neighbors=graph.rows.shape[1],
+            min_dist=min_dist,
+            random_state=seed,
+            n_jobs=1,
+            precomputed_knn=(graph.rows, graph.distances),
+        )
+        found: F32 = made.fit_transform(rows).astype(np.float32)
     return found
 
 
