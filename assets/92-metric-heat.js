@@ -67,8 +67,8 @@ window.loupe = window.loupe || {};
             at = end;
         }
         properties.forEach((one, k) => {
-            const label = one.title === "Saturation" ? "Satur." : one.title;
-            found.push(svg("text", {x: left + k * CELL + CELL / 2, y: 36, class: "metric-head-name", "data-on": one.name === m.value("property") ? "" : undefined}, label.length > 7 ? `${label.slice(0, 6)}.` : label));
+            const label = {Saturation: "Sat.", Rotation: "Rot.", Elevation: "Elev."}[one.title] || one.title;
+            found.push(svg("text", {x: left + k * CELL + CELL / 2, y: 36, class: "metric-head-name", "data-on": one.name === m.value("property") ? "" : undefined}, label));
         });
         return found;
     }

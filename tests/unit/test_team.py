@@ -168,6 +168,15 @@ def test_annotators_see_no_other_page(
         assert client.get(pathname).headers["Location"] == "/crayon"
 
 
+def test_the_page_of_an_annotator_holds_nothing_of_other_pages(
+    clients: dict[str, FlaskClient],
+) -> None:
+    clients["admin"].get("/")
+    text = clients["annotator"].get("/crayon").text
+    assert "validation_layout" not in text
+    assert not any(word in text for word in ("team-users", "library-models", "admin"))
+
+
 def test_annotators_make_no_callback_of_another_page(
     app: Dash, clients: dict[str, FlaskClient]
 ) -> None:
