@@ -20,6 +20,8 @@ from backend import (
     cli_nero,
     cli_operate,
     cli_project,
+    cli_render,
+    cli_results,
     cli_show,
     cli_team,
     cli_zoom,
@@ -43,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
     cli_insights.add(commands)
     cli_metric.add(commands)
     cli_project.add(commands)
+    cli_render.add(commands)
+    cli_results.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     cli_gap.add(commands)

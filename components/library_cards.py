@@ -24,13 +24,13 @@ SHOWN_PROBLEMS: Final = 8
 
 def models(held: Mapping[str, OwnModel]) -> Component:
     """Every registered model, the newest first."""
-    cards = [model_card(model) for model in reversed(held.values())]
+    cards = [model_card(model) for model in reversed(list(held.values()))]
     return html.Div(cards or [_nothing("model")], className="library-cards")
 
 
 def sets(held: Mapping[str, OwnSet]) -> Component:
     """Every registered data set, the newest first."""
-    cards = [set_card(one) for one in reversed(held.values())]
+    cards = [set_card(one) for one in reversed(list(held.values()))]
     return html.Div(cards or [_nothing("data set")], className="library-cards")
 
 
@@ -165,7 +165,7 @@ def _problems(found: Mapping[str, Any]) -> Component:
     more = [html.Li(f"… and {count - SHOWN_PROBLEMS:,} more.")] if count > SHOWN_PROBLEMS else []
     return html.Details(
         [
-            html.Summary(f"{count:,} rows are left out"),
+            html.Summary("1 row is left out" if count == 1 else f"{count:,} rows are left out"),
             html.Ul([*rows[:SHOWN_PROBLEMS], *more], className="lp-muted"),
         ],
         className="lp-small library-warned",

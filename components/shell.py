@@ -84,6 +84,7 @@ def _header(settings: Settings) -> html.Div:
                 title="Where models run",
             ),
             html.Div(className="lp-grow"),
+            _own_button(),
             _panel_button("shelf-button", "lasso", "Selection", "0"),
             html.Div(
                 [
@@ -123,6 +124,17 @@ def _tour_button() -> html.Button:
         title="Tour of this page",
         hidden=True,
         **named(aria_label="Tour of this page"),
+    )
+
+
+def _own_button() -> dcc.Link:
+    """From every page to the place where one's own models and data come in."""
+    return dcc.Link(
+        [icon("plus"), "Your own"],
+        href="/library",
+        id="own-button",
+        className="lp-btn lp-btn-quiet lp-wide-only",
+        title="Use your own models and data",
     )
 
 

@@ -27,6 +27,9 @@ Task = Literal[
     "crayon",
     "insights",
     "classification",
+    "metric",
+    "pairs",
+    "people",
 ]
 
 MODELS = Path(__file__).resolve().parent

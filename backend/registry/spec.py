@@ -95,6 +95,11 @@ class ModelSpec:
             raise BadRequest(f"std={self.std} is not usable.", "It divides: all must be above 0.")
 
     @property
+    def told(self) -> str:
+        """Its name for people."""
+        return self.title or self.name
+
+    @property
     def size(self) -> str:
         """``1x28x28``."""
         return "x".join(map(str, self.input))
@@ -127,7 +132,7 @@ class ModelSpec:
         told = "logits" if self.output == "auto" else self.output
         return ModelCard(
             key=self.name,
-            title=self.title or self.name,
+            title=self.told,
             task=TASK,
             summary=f"Your own: {KIND_TITLES[self.kind]}, answers {told}.",
             architecture=self.factory or KIND_TITLES[self.kind],

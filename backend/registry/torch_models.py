@@ -130,7 +130,7 @@ def exported_program(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.export.load(str(path))
+            return cast(Any, torch.export).load(str(path))
     except BROKEN as error:
         raise BadRequest(
             f"{path.name} cannot be opened by torch {torch.__version__}.",
@@ -149,7 +149,8 @@ def _exported(spec: ModelSpec) -> nn.Module:
 def _scripted(spec: ModelSpec) -> nn.Module:
     path = Path(spec.path)
     try:
-        return cast(nn.Module, torch.jit.load(str(path), map_location="cpu").eval())
+        loaded = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        return cast(nn.Module, loaded.eval())
     except BROKEN as error:
         raise BadRequest(
             f"{path.name} is not readable as TorchScript.", "Export it with torch.export."
