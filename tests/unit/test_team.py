@@ -315,9 +315,9 @@ def test_unknown_names_take_as_long_as_wrong_passwords(held: Held) -> None:
     spent: dict[str, list[float]] = {"somebody": [], "nobody at all": []}
     for _ in range(15):
         for name, times in spent.items():
-            start_s = time.perf_counter()
+            start_s = time.process_time()  # of this process: others may be busy
             assert people.checked(name, "wrong password") is None
-            times.append(time.perf_counter() - start_s)
+            times.append(time.process_time() - start_s)
     known, unknown = (statistics.median(times) for times in spent.values())
     assert abs(known - unknown) < max(0.005, 0.5 * known), (known, unknown)
 
