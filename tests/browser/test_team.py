@@ -13,6 +13,7 @@ from backend.crayon.requests import fingerprint
 from components.runtime import Services
 from tests.browser.harness import running_app
 from tests.team_app import PASSWORD
+from tests.waiting import until
 
 WAIT_MS = 60_000
 
@@ -65,8 +66,8 @@ def test_an_invited_annotator_answers_and_sees_nothing_else(
     expect(guest.locator("#crayon-annotate-map")).to_contain_text("0 of", timeout=WAIT_MS)
     guest.keyboard.press("a")
     expect(guest.locator("#crayon-annotate-map")).to_contain_text("1 of", timeout=WAIT_MS)
-    expect(guest.locator("#crayon-annotate-map")).to_contain_text("Saved")
-    (stored,) = services.answers.current(Scope("birds", fingerprint("birds")))
+    scope = Scope("birds", fingerprint("birds"))
+    (stored,) = until(lambda: services.answers.current(scope))
     assert (stored.annotator, stored.answer) == ("gina", "yes")
     guest.goto(f"{url}/insights")
     guest.wait_for_url("**/crayon**")
