@@ -16,6 +16,7 @@ from typing import Final
 from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.crayon import opening as crayon_opening
+from backend.fair import opening as fair_opening
 from backend.insights import opening as insights_opening
 from backend.jobs import JobRequest
 from backend.nero import projections, tasks
@@ -69,7 +70,7 @@ def jobs() -> list[JobRequest]:
                 ProjectionRequest(task, model, orbit, method=method).job()
                 for method in projections.METHODS
             ]
-    pages = (zoom_opening, crayon_opening, insights_opening)
+    pages = (zoom_opening, crayon_opening, fair_opening, insights_opening)
     return [*orbits, *placed, *(job for page in pages for job in page.jobs())]
 
 
