@@ -1,4 +1,4 @@
-"""``python -m backend gap measure|sweep|shift|retrieve``: images and texts in one space."""
+"""``python -m backend gap measure|sweep|shift|retrieve|embed``: images and texts in one space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backend import cli_files
+from backend import cli_files, cli_gap_embed
 from backend.errors import BadRequest
 from backend.protocols import JSON
 
@@ -48,6 +48,7 @@ def add(commands: Any) -> None:
     one.add_argument("--top", type=int, nargs="+", default=[1, 5, 10], help="K of recall@K")
     cli_files.add_formats(one, tuple(cli_files.FORMATS))
     one.set_defaults(run=retrieve)
+    cli_gap_embed.add(actions)
 
 
 def measure(asked: argparse.Namespace) -> None:

@@ -9,9 +9,13 @@ from flask import Flask
 from components import (
     crayon_api,
     fair_routes,
+    gap_routes,
     insights_api,
     insights_data,
+    library_routes,
+    metric_routes,
     nero_routes,
+    pin_routes,
     zoom_actions,
     zoom_routes,
 )
@@ -21,9 +25,13 @@ MODULES: Final = (
     zoom_routes,
     zoom_actions,
     crayon_api,
+    gap_routes,
     fair_routes,
     insights_api,
     insights_data,
+    library_routes,
+    metric_routes,
+    pin_routes,
 )
 
 

@@ -71,7 +71,7 @@ def _toolbar(values: Values) -> Component:
                 type="text",
                 maxLength=200,
                 placeholder="a person who bakes bread",
-                value=values["typed"],
+                value=str(values["typed"]),
                 className="lp-field",
                 autoComplete="off",
             ),

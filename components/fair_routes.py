@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from flask import Blueprint, Flask, Response, request
+from numpy.typing import NDArray
 
 from backend.cache import key_of
 from backend.errors import BadRequest
@@ -118,7 +119,7 @@ def receive_table() -> Response:
     both(held.truth, "table")
     relevant = np.zeros(len(held.scores), np.uint8)
     relevant[held.relevant or []] = 1
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "scores": held.scores,
         "truth": held.truth,
         "predicted": held.predicted,

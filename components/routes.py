@@ -82,7 +82,7 @@ def send_arrays(key: str) -> Response:
         held.small.put(f"data:{tag}", message)
     response = Response(message, mimetype="application/octet-stream")
     response.set_etag(tag)
-    return _kept(response)
+    return kept(response)
 
 
 def _chosen(
@@ -119,7 +119,7 @@ def send_image(name: str) -> Response:
     data = services().media.read(sha256, suffix)
     response = Response(data, mimetype=f"image/{suffix}")
     response.set_etag(sha256)
-    return _kept(response)
+    return kept(response)
 
 
 @routes.get("/_jobs")
@@ -193,7 +193,7 @@ def _json(value: Mapping[str, object] | JobView) -> Response:
     return response
 
 
-def _kept(response: Response) -> Response:
+def kept(response: Response) -> Response:
     """What is named by its content may be kept for ever."""
     response.headers["Cache-Control"] = IMMUTABLE
     response.make_conditional(request)

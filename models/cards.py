@@ -26,6 +26,9 @@ Task = Literal[
     "needles",
     "crayon",
     "insights",
+    "classification",
+    "metric",
+    "pairs",
     "people",
 ]
 

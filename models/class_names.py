@@ -46,6 +46,11 @@ COCO = (
 )  # fmt: skip
 GROUPS = ("group -1", "group +0", "group +1")
 RATE = ("success rate",)  # one number, no class
+PAIRS = (
+    "face", "person", "animal", "plant", "food or drink", "place", "vehicle", "sky or weather",
+    "clock", "clothing", "music", "sport, game or feast", "tool or object", "sign",
+    "heart or feeling", "part of the body",
+)  # fmt: skip
 IMAGENET_FILE = "imagenet_classes.txt"
 
 
@@ -65,6 +70,8 @@ def class_names(task: Task) -> tuple[str, ...]:
         "piv": FLOWS,
         "needles": NEEDLES,
         "insights": RATE,
+        "metric": ("embedding",),
+        "pairs": PAIRS,
         "people": GROUPS,
     }
     return named[task]

@@ -14,6 +14,7 @@ from models.cards import WEIGHTS, ModelCard, WeightsMismatch, verify_weights, we
 from models.centernet import CropCenterNet
 from models.detector import CropDetector
 from models.digit_cnn import DigitCNN
+from models.dual_encoder import Heads
 from models.efficientnet_lite import EfficientNetLite0
 from models.guided_nets import BirdNet, GarmentNet
 from models.p4_cnn import P4CNN
@@ -30,6 +31,7 @@ ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "DigitCNN": DigitCNN,
     "GarmentNet": GarmentNet,
     "P4CNN": P4CNN,
+    "PairHeads": lambda classes: Heads(),  # a space has no classes
     "PeopleClip": lambda classes: PeopleClip(),  # groups are its classes
     "PivNet": lambda families: PivNet(),  # a field has no classes
     "PointTransformer": PointTransformer,

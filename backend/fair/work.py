@@ -137,7 +137,7 @@ def attribute_of(params: Mapping[str, Any]) -> Attribute:
     Raises:
         BadRequest: there is no such one.
     """
-    found = params.get("attribute", "gender")
+    found: Attribute = params.get("attribute", "gender")
     if found not in pools.ATTRIBUTES:
         raise BadRequest(f"{found!r} is no attribute.", f"{', '.join(pools.ATTRIBUTES)}.")
     return found

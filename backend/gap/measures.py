@@ -50,8 +50,9 @@ class GapReport:
         uniformity_pairs: how many unmatched pairs ``uniformity`` was computed from;
             ``is_uniformity_exact`` says whether that is all of them.
         intervals: 95 % interval of each of the numbers above. Pairs are drawn anew (Poisson
-            bootstrap, percentiles); for uniformity the first-order term of that, for the effective
-            ranks a jackknife over tenths of the pairs. Empty without bootstrap.
+            bootstrap, percentiles; for the centroid gap less the length that drawing adds); for
+            uniformity the first-order term of that, for the effective ranks a jackknife over tenths
+            of the pairs. Empty without bootstrap.
         bootstrap, seed: number of draws and seed.
         pair_gaps: (n,) distance of each image from its own text.
     """
@@ -201,7 +202,9 @@ def _intervals(
     again = moments.drawn_means(spread.means, held.bootstrap, seed)
     mean = float(np.exp(spread.value))
     replicates = {
-        "centroid_gap": np.linalg.norm(images - texts, axis=1) / counts,
+        "centroid_gap": _unbiased(
+            np.linalg.norm(images - texts, axis=1) / counts, found["centroid_gap"]
+        ),
         "alignment": matched,
         "matched_cosine": matched,
         "unmatched_cosine": across / (counts**2 - squares),
@@ -220,6 +223,16 @@ def _intervals(
         intervals[name] = (max(1.0, found[name] - half), found[name] + half)
     intervals["median_pair_gap"] = _median_interval(held.gaps)
     return intervals
+
+
+def _unbiased(drawn: F64, found: float) -> F64:
+    """Lengths of a mean vector over draws, less what drawing alone adds to their squares: noise in
+    every direction makes a short vector longer, so that its own length could lie outside.
+    """
+    squares = drawn**2
+    added = squares.mean() - found**2 if len(drawn) else 0.0
+    lengths: F64 = np.sqrt(np.maximum(squares - max(0.0, added), 0.0))
+    return lengths
 
 
 def _median_interval(gaps: F32) -> tuple[float, float]:

@@ -195,16 +195,18 @@ def methods(survey: Mapping[str, Any], *, view: str) -> go.Figure:
         y=[row["method"] for row in rows],
         orientation="h",
         marker={"color": colours},
-        text=[f"{row['abs_bias']:.2f} · recall {row['recall']:.0%}" for row in rows],
+        text=[f"{row['abs_bias']:.2f} · {row['recall']:.0%}" for row in rows],
         textposition="outside",
         cliponaxis=False,
         customdata=[row["bias"] for row in rows],
         hovertemplate="%{y}: AbsBias %{x:.3f}, signed %{customdata:+.3f}<extra></extra>",
     )
     most = max(row["abs_bias"] for row in rows) or 1
-    axes = {"xaxis": {"range": [0, 1.75 * most]}, "margin": {**MARGIN, "l": 8}}
+    axes = {"xaxis": {"range": [0, 1.6 * most]}, "margin": {**MARGIN, "l": 8}}
     axes["yaxis"] = {"automargin": True, "title": None, "tickfont": {"size": 11}}
-    return go.Figure([bar], {**_layout(view, "AbsBias@K", "", **axes), "showlegend": False})
+    return go.Figure(
+        [bar], {**_layout(view, "AbsBias@K · recall", "", **axes), "showlegend": False}
+    )
 
 
 def noise(survey: Mapping[str, Any], *, view: str) -> go.Figure:

@@ -1,0 +1,87 @@
+"""Work of the model lane: a typed text, a dropped image, the words and places of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from backend.errors import BadRequest, NotFound
+from backend.gap import bundled, encoder
+from backend.gap.nearest import nearest
+from backend.gap.pairs import unit_rows
+from backend.gap.slider import direction
+from backend.gap.spaces import Space
+from backend.gap.token_maps import token_map
+from backend.gap.work import _number, _whole, space_of
+from backend.protocols import F32, JSON, U8, Arrays
+
+MOST: Final = 100
+
+
+def by_text(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.text``: the images nearest to a text: ``rows`` and ``cosines`` (k,).
+
+    Params: ``space, text, k, delta``.
+    """
+    held = space_of(params, ticket)
+    query = encoder.text_embeddings(held.key, [encoder.checked_text(str(params["text"]))])
+    return _found(held, query, held.images, params, is_text=True)
+
+
+def by_image(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.image``: the captions nearest to an image that lies in the store.
+
+    Params: ``space, image`` (its key), ``k, delta``. One row a caption: the first that has it.
+    """
+    held = space_of(params, ticket)
+    stored = ticket.store.get(str(params["image"]))
+    if stored is None or "pixels" not in stored:
+        raise NotFound("The image is no longer held here.", "Drop it again.")
+    pixels: U8 = stored["pixels"].astype(np.uint8)
+    query = encoder.image_embeddings(held.key, pixels[None])
+    return _found(held, query, held.texts, params, is_text=False)
+
+
+def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.tokens``: words and places of one pair (see :class:`TokenMap`). Params: ``space,
+    row, method``.
+    """
+    held = space_of(params, ticket)
+    encoder.heads_of(held.key)
+    row = held.row(_whole(params, "row"))
+    place = int(bundled.table().rows("test")[row])
+    (picture,) = bundled.pictures(np.array([place]))
+    found = token_map(held.key, picture, held.captions[row], str(params["method"]))
+    return {
+        "words": np.array(found.words),
+        "parts": found.parts,
+        "whole": found.whole,
+        "maps": found.maps,
+        "cosine": np.array(found.cosine),
+        "shares": found.shares,
+        "deleted": found.deleted,
+        "random": found.random,
+        "low": found.low,
+        "high": found.high,
+        "without": found.without,
+    }
+
+
+def _found(
+    held: Space, query: F32, pool: F32, params: Mapping[str, JSON], *, is_text: bool
+) -> Arrays:
+    k, delta = _whole(params, "k"), _number(params, "delta")
+    kept = np.arange(len(held)) if is_text else held.distinct_texts()
+    if not 1 <= k <= min(MOST, len(kept)):
+        raise BadRequest(
+            f"K = {k} is out of range.", f"Allowed are 1 to {min(MOST, len(kept))} of {len(kept)}."
+        )
+    pool = pool[kept]
+    if delta:
+        step = np.float32(delta / 2) * direction(held.pairs)
+        query = unit_rows(query + step if is_text else query - step)
+        pool = unit_rows(pool - step if is_text else pool + step)
+    rows, cosines = nearest(query, pool, k)
+    return {"rows": kept[rows[0]], "cosines": cosines[0]}

@@ -1,0 +1,93 @@
+"""What the page and its routes ask the workers for, checked before a job starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from backend.errors import BadRequest
+from backend.gap.joint_map import FEWEST, MIN_DIST, NEIGHBOURS, SHOWN
+from backend.gap.spaces import MOST_PAIRS, Space
+from backend.jobs import JobRequest
+from backend.protocols import JSON
+
+MOST_SEED: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MapSettings:
+    """How pairs are drawn and laid out."""
+
+    count: int = SHOWN
+    seed: int = 0
+    neighbours: int = NEIGHBOURS
+    min_dist: float = MIN_DIST
+
+    def checked(self) -> MapSettings:
+        """Itself.
+
+        Raises:
+            BadRequest: a number is out of range.
+        """
+        if not FEWEST <= self.count <= MOST_PAIRS:
+            raise BadRequest(
+                f"{self.count:,} pairs cannot be drawn.",
+                f"Allowed are {FEWEST} to {MOST_PAIRS:,}; more than there are means all.",
+            )
+        if not 0 <= self.seed <= MOST_SEED:
+            raise BadRequest(f"Seed {self.seed} is out of range.", f"Allowed: 0 to {MOST_SEED:,}.")
+        if not 2 <= self.neighbours <= 200 or not 0 <= self.min_dist <= 0.99:
+            raise BadRequest(
+                f"{self.neighbours} neighbours with a least distance of {self.min_dist:g} are out "
+                "of range.",
+                "Allowed are 2 to 200 neighbours and distances from 0 to 0.99.",
+            )
+        return self
+
+
+def named(held: Space) -> dict[str, JSON]:
+    """What a job about a space is named by: a new file of weights makes new results."""
+    return {"space": held.key, "fingerprint": held.fingerprint}
+
+
+def map_job(held: Space, settings: MapSettings) -> JobRequest:
+    """``gap.map``: a joint UMAP of drawn pairs; more than there are means all.
+
+    Raises:
+        BadRequest: a setting is out of range.
+    """
+    asked = settings.checked()
+    params = {
+        **named(held),
+        "count": min(asked.count, len(held)),
+        "seed": asked.seed,
+        "neighbours": asked.neighbours,
+        "min_dist": round(asked.min_dist, 4),
+    }
+    return JobRequest("gap.map", params, f"Joint UMAP of {held.title}")
+
+
+def measure_job(held: Space) -> JobRequest:
+    """``gap.measure``: the numbers with their intervals."""
+    return JobRequest("gap.measure", named(held), f"Gap of {held.title}")
+
+
+def sweep_job(held: Space) -> JobRequest:
+    """``gap.sweep``: retrieval and loss along the gap."""
+    return JobRequest("gap.sweep", named(held), f"Shifts of {held.title}")
+
+
+def tokens_job(held: Space, row: int, method: str = "occlusion") -> JobRequest:
+    """``gap.tokens``: words and places of a pair.
+
+    Raises:
+        BadRequest: the space is an import.
+        NotFound: there is no such pair.
+    """
+    if not held.has_encoder:
+        raise BadRequest(
+            "Imported embeddings have no encoder to ask about words and places.",
+            "Choose one of the bundled models.",
+        )
+    params = {**named(held), "row": held.row(row), "method": method}
+    return JobRequest("gap.tokens", params, "Words and places")

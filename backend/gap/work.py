@@ -1,0 +1,173 @@
+"""What the workers do for the page: layouts, measures, the slider, retrieval, token maps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from backend.cache import ArrayStore
+from backend.errors import BadRequest
+from backend.gap import joint_map, slider, spaces
+from backend.gap.measures import measure as measured
+from backend.gap.slider import Point, Slider
+from backend.gap.spaces import Space
+from backend.protocols import I64, JSON, Arrays
+
+BOOTSTRAP: Final = 200
+BINS: Final = 96
+COSINES: Final = (-1.0, 1.0)
+BLOCK: Final = 1_024
+PLACES: Final = 41
+TOPS: Final = (1, 5, 10)
+_lock = threading.Lock()
+
+
+def space_of(params: Mapping[str, JSON], ticket: Any) -> Space:
+    """The space that a job names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    store: ArrayStore = ticket.store
+    return spaces.load(str(params["space"]), store)
+
+
+def layout(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.map``: ``rows`` (m,), ``images`` and ``texts`` (m, 2) of a joint UMAP.
+
+    Params: ``space, count, seed, neighbours, min_dist``.
+    """
+    held = space_of(params, ticket)
+    found = joint_map.joint_map(
+        held.images,
+        held.texts,
+        count=_whole(params, "count"),
+        neighbours=_whole(params, "neighbours"),
+        min_dist=float(_number(params, "min_dist")),
+        seed=_whole(params, "seed"),
+    )
+    return {"rows": found.rows, "images": found.images, "texts": found.texts}
+
+
+def numbers(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.measure``: every number of a space with its interval, the gaps of its pairs, and how
+    the cosines of all unmatched pairs are spread. Params: ``space``.
+
+    ``names`` are those of :data:`NAMES`; ``values`` and ``ends`` (k,) and (k, 2).
+    """
+    held = space_of(params, ticket)
+    report = measured(held.images, held.texts, bootstrap=BOOTSTRAP, seed=0, progress=ticket)
+    values = [float(getattr(report, name)) for name in NAMES]
+    ends = [report.intervals.get(name, (np.nan, np.nan)) for name in NAMES]
+    return {
+        "values": np.array(values),
+        "ends": np.array(ends, np.float64),
+        "gaps": report.pair_gaps,
+        "unmatched": unmatched(held),
+        "is_exact": np.array(report.is_uniformity_exact),
+    }
+
+
+NAMES: Final = (
+    "centroid_gap", "mean_pair_gap", "median_pair_gap", "alignment", "uniformity",
+    "unmatched_cosine", "margin", "separability", "effective_rank_images", "effective_rank_texts",
+)  # fmt: skip
+"""Rows of the table of numbers, in order; ``alignment`` is the mean cosine of matched pairs."""
+
+
+def unmatched(held: Space) -> I64:
+    """(BINS,) counts of the cosines of images with texts of other pairs, all n (n - 1) of them, in
+    equal bins over COSINES.
+    """
+    counts = np.zeros(BINS, np.int64)
+    for start in range(0, len(held), BLOCK):
+        rows = held.images[start : start + BLOCK] @ held.texts.T
+        own = np.arange(len(rows))
+        counts += np.histogram(np.clip(rows, *COSINES), bins=BINS, range=COSINES)[0]
+        mine = np.clip(rows[own, start + own], *COSINES)
+        counts -= np.histogram(mine, bins=BINS, range=COSINES)[0]
+    return counts
+
+
+@lru_cache(maxsize=4)
+def _slider(key: str, folder: str) -> Slider:
+    held = spaces.load(key, _stores[folder])
+    return Slider(
+        held.images,
+        held.texts,
+        concepts=held.concepts,
+        groups=held.groups or None,
+        labels=held.labels,
+        classes=held.classes,
+        tops=TOPS,
+        temperature=held.temperature,
+    )
+
+
+_stores: dict[str, ArrayStore] = {}
+
+
+def slider_of(params: Mapping[str, JSON], ticket: Any) -> Slider:
+    """The slider of a space, made once per process."""
+    held = space_of(params, ticket)
+    with _lock:
+        _stores[str(ticket.store.root)] = ticket.store
+        return _slider(held.key, str(ticket.store.root))
+
+
+def place(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.at``: one place of the slider. Params: ``space, delta``."""
+    moved = slider_of(params, ticket)
+    return packed([moved.at(float(_number(params, "delta")))])
+
+
+def swept(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.sweep``: places from -1 to 2 gaps. Params: ``space``."""
+    moved = slider_of(params, ticket)
+    gap = moved.at(0.0).gap
+    points = []
+    deltas = slider.places(gap, PLACES)
+    for i, delta in enumerate(deltas):
+        points.append(moved.at(delta))
+        ticket(i + 1, len(deltas))
+    return packed(points)
+
+
+def packed(points: list[Point]) -> Arrays:
+    """Points of the slider as arrays: ``delta, gap, loss, accuracy`` (p,), ``recall`` (p, 2, k)
+    text to image first, ``by_group`` (p, g); ``tops`` (k,) and ``groups`` as text.
+    """
+    first = points[0]
+    tops = sorted(first.recall["text_to_image"])
+    names = sorted(first.by_group)
+    ways = ("text_to_image", "image_to_text")
+    return {
+        "delta": np.array([p.delta for p in points]),
+        "gap": np.array([p.gap for p in points]),
+        "loss": np.array([p.loss for p in points]),
+        "accuracy": np.array([np.nan if p.accuracy is None else p.accuracy for p in points]),
+        "recall": np.array(
+            [[[p.recall[way][k] for k in tops] for way in ways] for p in points]  # type: ignore[index]
+        ),
+        "by_group": np.array([[p.by_group[name] for name in names] for p in points]),
+        "tops": np.array(tops),
+        "groups": np.array(names or [""]),
+    }
+
+
+def _whole(params: Mapping[str, JSON], name: str) -> int:
+    value = params[name]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadRequest(f"{name}={value!r} is not a whole number.")
+    return value
+
+
+def _number(params: Mapping[str, JSON], name: str) -> float:
+    value = params[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadRequest(f"{name}={value!r} is not a number.")
+    return float(value)

@@ -1,0 +1,94 @@
+"""Folders of ``transformers``: tiny models with random weights, opened without a network."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from backend import cli_gap_embed
+from backend.errors import BadRequest
+from backend.gap import adapters
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+WORDS = ("<pad>", "<s>", "</s>", "<unk>", "a", "red", "dog", "blue", "cat")
+
+
+def written(folder, kind):
+    """A tiny model with random weights and a tokenizer of nine words."""
+    transformers = pytest.importorskip("transformers")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    cut = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
+    cut.pre_tokenizer = pre_tokenizers.Whitespace()
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=cut, **names).save_pretrained(folder)
+    shared = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
+    shared["num_attention_heads"] = 2
+    text = {**shared, "vocab_size": len(WORDS), "max_position_embeddings": 8}
+    text |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    vision = {**shared, "image_size": 32, "patch_size": 16}
+    config = getattr(transformers, f"{kind}Config")(text_config=text, vision_config=vision)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    return folder
+
+
+def pictures(n=3):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (40, 50 + i, 3), dtype=np.uint8) for i in range(n)]
+
+
+@pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
+def test_a_folder_puts_images_and_texts_into_one_space(tmp_path, kind):
+    encoder = adapters.TransformersEncoder(written(tmp_path / "tiny", kind))
+    images = encoder.images(pictures())
+    texts = encoder.texts(["a red dog", "a blue cat", "a dog"])
+    assert images.shape == texts.shape
+    assert np.linalg.norm(images, axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(texts, axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.abs(texts[0] - texts[1]).max() > 1e-4
+    again = encoder.images(pictures()[1:2])
+    assert again[0] == pytest.approx(images[1], abs=1e-5)  # the batch does not matter
+
+
+def test_pictures_are_cropped_for_clip_and_squashed_for_siglip():
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, :10] = 255
+    cropped = adapters.Preparation(10, (0, 0, 0), (1, 1, 1), is_squashed=False)([wide])
+    squashed = adapters.Preparation(10, (0, 0, 0), (1, 1, 1), is_squashed=True)([wide])
+    assert float(cropped.max()) == 0  # the white third lies outside the crop
+    assert float(squashed.mean()) == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_what_is_no_dual_encoder_is_refused(tmp_path):
+    with pytest.raises(BadRequest, match="no readable config"):
+        adapters.TransformersEncoder(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(BadRequest, match="no weights as safetensors") as caught:
+        adapters.TransformersEncoder(tmp_path)
+    assert "never read" in caught.value.hint
+    with pytest.raises(BadRequest, match="not a safetensors file"):
+        adapters.OpenClipEncoder("ViT-B-32", tmp_path / "x.pt")
+
+
+def test_the_command_writes_what_the_page_imports(tmp_path, capsys):
+    folder = written(tmp_path / "tiny", "CLIP")
+    names = [f"{i}.png" for i in range(3)]
+    for name, picture in zip(names, pictures(), strict=True):
+        Image.fromarray(picture).save(tmp_path / name)
+    table = pd.DataFrame({"file": names, "caption": ["a red dog", "a cat", "a dog"]})
+    table.to_csv(tmp_path / "pairs.csv", index=False)
+    asked = argparse.Namespace(model=folder, pairs=tmp_path / "pairs.csv", npz=tmp_path / "out.npz")
+    cli_gap_embed.embed(asked)
+    assert "3 pairs by tiny (clip)" in capsys.readouterr().out
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as held:
+        assert held["image_emb"].shape == held["text_emb"].shape
+        assert held["captions"].tolist() == ["a red dog", "a cat", "a dog"]
+    table.drop(columns="caption").to_csv(tmp_path / "pairs.csv", index=False)
+    with pytest.raises(BadRequest, match="the columns file"):
+        cli_gap_embed.embed(asked)
