@@ -66,6 +66,15 @@ def client(services: Services) -> FlaskClient:
 
 
 @pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Surveys with few steps."""
+    monkeypatch.setattr(survey, "DRAWS", 1)
+    monkeypatch.setattr(survey, "STEPS", 3)
+    monkeypatch.setattr(survey, "NOISES", (0.0, 2.0))
+    monkeypatch.setattr(survey, "SHARES_DROPPED", (0.0, 0.5))
+
+
+@pytest.fixture(autouse=True)
 def in_process(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Works run here and now, and the encoder is a made-up one."""
 
