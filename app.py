@@ -27,7 +27,9 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from components import (
         blueprints,
         index,
+        login,
         notices,
+        observe,
         routes,
         runtime,
         security,
@@ -48,10 +50,13 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     )
     plugins.load()
     theme.register_templates()
-    security.protect(app, settings)
-    routes.register(app.server, services or runtime.create_services(settings))
+    held = services or runtime.create_services(settings)
+    observe.register(app, held)
+    security.protect(app, settings, login.register(app, settings, held))
+    routes.register(app.server, held)
     blueprints.register(app.server)
     shell.register(app)
+    index.keep_config(app)
     app.layout = partial(shell.layout, settings)
     return app
 

@@ -101,6 +101,7 @@ window.dash_clientside = window.dash_clientside || {};
       markPage();
       window.loupe.theme.label();
       window.loupe.mounted();
+      window.loupe.tour.label();
       window.loupe.state.showButtons();
       window.loupe.selection.start();
       window.loupe.jobs.start();

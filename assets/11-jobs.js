@@ -99,8 +99,7 @@ window.loupe = window.loupe || {};
     const n = running().length;
     count.textContent = String(n);
     count.toggleAttribute("data-on", n > 0);
-    const label = n ? `Jobs: ${n} running or queued` : "Jobs: none running";
-    document.getElementById("jobs-button").setAttribute("aria-label", label);
+    document.getElementById("jobs-button").title = n ? `Jobs: ${n} running or queued` : "Jobs: none running";
   }
 
   // ---- the panel under the header button

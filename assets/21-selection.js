@@ -79,7 +79,7 @@ window.dash_clientside = window.dash_clientside || {};
     count.textContent = current.ids.length.toLocaleString("en");
     count.toggleAttribute("data-on", current.ids.length > 0);
     const items = current.ids.length ? `${current.ids.length} of ${current.items}` : "nothing selected";
-    document.getElementById("shelf-button").setAttribute("aria-label", `Selection: ${items}`);
+    document.getElementById("shelf-button").title = `Selection: ${items}`;
   }
 
   function currentPart() {

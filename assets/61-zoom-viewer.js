@@ -48,6 +48,7 @@ window.loupe = window.loupe || {};
         viewer.addHandler("canvas-click", (event) => {
             if (event.quick) loupe.zoomLayers.click(toImage(event.position));
         });
+        viewer.canvas.setAttribute("role", "group");
         viewer.canvas.setAttribute("aria-label", "The image: arrow keys move it, plus and minus zoom");
         return viewer;
     }

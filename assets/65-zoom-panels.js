@@ -109,8 +109,8 @@ window.loupe = window.loupe || {};
         const {el} = loupe.dom, {look, image} = now, {x, y, w, h} = look.subtiles[i], effect = look.effects[i];
         const text = `${effect < 0 ? "−" : "+"}${Math.abs(effect).toPrecision(2)}`;
         return el("button", {type: "button", role: "option", class: "zoom-piece", "data-piece": i, tabindex: place ? -1 : 0,
-            "aria-selected": String(i === now.piece), "aria-label": `Piece ${i + 1}: effect ${text} on ${look.name}, weight ${percent(look.weights[i], 1)}`,
-            title: `Piece ${i + 1} at ${x}, ${y}: weight ${percent(look.weights[i], 1)}, tile ${look.tileOf[i] + 1}`},
+            "aria-selected": String(i === now.piece),
+            title: `Piece ${i + 1} at ${x}, ${y}: effect ${text} on ${look.name}, weight ${percent(look.weights[i], 1)}, tile ${look.tileOf[i] + 1}`},
             el("img", {alt: "", loading: "lazy", width: 72, height: 72, src: `/_zoom/crop/${image.fingerprint}.jpg?${query(image.key, `&x=${x}&y=${y}&w=${w}&h=${h}`)}`}),
             el("span", {}, el("b", {}, `${i + 1}`), el("em", {class: effect < 0 ? "is-against" : "is-for"}, text)),
             el("span", {class: "lp-muted"}, `w ${percent(look.weights[i], 1)}`));

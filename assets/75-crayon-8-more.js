@@ -31,6 +31,17 @@ window.loupe = window.loupe || {};
         return `${location.origin}/crayon?${new URLSearchParams(parts)}`;
     }
 
+    /** With a login, a link that lets this annotator in; made when it is copied, and valid for 14 days. */
+    async function invitation(name, said) {
+        const view = Object.fromEntries(new URL(linkFor(name)).searchParams);
+        try {
+            return (await loupe.crayon.ask("/_invites", {name, view, days: 14})).url;
+        } catch (error) {
+            said.textContent = `${error.message} ${error.hint || ""}`;
+            return "";
+        }
+    }
+
     function people(place, kind) {
         const {order, overlap, saliency} = loupe.crayon.settings();
         const orders = kind === "patch" ? {random: ORDERS.random, disagreement: ORDERS.disagreement} : ORDERS;
@@ -43,10 +54,11 @@ window.loupe = window.loupe || {};
             row.append(labelled("Maps by", methods));
         }
         const link = el("input", {class: "annotate-long", readonly: true, "aria-label": "Link for this annotator", onfocus: (event) => event.target.select()});
-        const name = el("input", {maxlength: "40", placeholder: "their name", oninput: () => { link.value = name.value.trim() ? linkFor(name.value.trim()) : ""; }});
+        const name = el("input", {maxlength: "40", placeholder: "their name", oninput: () => { link.value = name.value.trim() && !loupe.login?.role() ? linkFor(name.value.trim()) : ""; }});
         const said = note("");
         const copy = el("button", {type: "button", class: "lp-btn", onclick: async () => {
-            if (!link.value) { said.textContent = "Write their name first."; return; }
+            if (name.value.trim() && loupe.login?.role()) link.value = await invitation(name.value.trim(), said);
+            if (!link.value) { if (!said.textContent) said.textContent = "Write their name first."; return; }
             try {
                 await navigator.clipboard.writeText(link.value);
                 said.textContent = "Copied.";

@@ -57,7 +57,9 @@ window.loupe = window.loupe || {};
     /** Nothing can be said of contents that no model knows; one can be fitted here. */
     function unfitted() {
         loupe.card.all().forEach((card) => {
-            if (card.id !== "insights-brief") loupe.card.setState(card.id, {kind: "empty", message: "No model has been fitted on these contents yet."});
+            if (card.id === "insights-brief") return;
+            loupe.card.setState(card.id, {kind: "empty", message: "No model has been fitted on these contents yet."});
+            loupe.insights.honest(card.id.replace("insights-", ""), []);
         });
         loupe.insights.say("contents", "empty", {message: "No model has been fitted on these contents yet.", hint: "It takes some minutes on a small machine.", retry: "Fit a model"});
     }

@@ -6,18 +6,19 @@ window.loupe = window.loupe || {};
     const SINGLE = {content_id: "Content id", experiment_id: "Experiment", arm: "Arm (control or treatment)", domain: "Domain", image: "Picture file", date: "Date",
         impressions: "Impressions", clicks: "Clicks", success: "Success rate (0 to 1)"};
     const SEVERAL = {text: "Text parts", features: "Features"};
-    let looked = null, mapping = null, title = "", busy = 0;
+    let looked = null, mapping = null, title = "", busy = 0, form = null;
 
     function open() {
         looked = mapping = null;
         title = "";
+        form = files();  // kept while the dialog is drawn again, so that it still names the chosen files
         draw();
     }
 
     function draw(said, isBad) {
         const {el} = loupe.dom;
         const status = el("p", {class: isBad ? "insights-caution" : "lp-muted", "data-strong": isBad ? "true" : null, role: "status", id: "insights-own-said"}, said || "");
-        loupe.panels.dialog("insights-own-dialog", "Contents of your own", el("div", {class: "insights-own"}, files(), ...(looked ? [summary(), columns(), preview(), confirm()] : []), status));
+        loupe.panels.dialog("insights-own-dialog", "Contents of your own", el("div", {class: "insights-own"}, form, ...(looked ? [summary(), columns(), preview(), confirm()] : []), status));
     }
 
     function files() {
@@ -29,17 +30,17 @@ window.loupe = window.loupe || {};
             el("button", {class: "lp-btn lp-btn-main"}, "Look at it"));
     }
 
-    async function look(form) {
-        if (!form.get("table")?.size) return draw("Choose a table first.", true);
-        if (!form.get("images")?.size) form.delete("images");
+    async function look(sent) {
+        if (!sent.get("table")?.size) return draw("Choose a table first.", true);
+        if (!sent.get("images")?.size) sent.delete("images");
         const mine = busy += 1;
         at("insights-own-said").textContent = "Reading the table…";
         try {
-            const answer = await fetch("/_insights/import/preview", {method: "POST", body: form}), held = await answer.json().catch(() => ({}));
+            const answer = await fetch("/_insights/import/preview", {method: "POST", body: sent}), held = await answer.json().catch(() => ({}));
             if (!answer.ok) throw failure(held.message || `The server answered ${answer.status}.`, held.hint, answer.status);
             if (mine !== busy) return null;
             ({mapping} = looked = held);
-            title = title || String(form.get("table").name).replace(/\.\w+$/, "").replaceAll(/[_-]+/g, " ");
+            title = title || String(sent.get("table").name).replace(/\.\w+$/, "").replaceAll(/[_-]+/g, " ");
             draw();
         } catch (error) {
             if (mine === busy) draw([error.message, error.hint].filter(Boolean).join(" "), true);

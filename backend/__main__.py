@@ -18,7 +18,12 @@ from backend import (
     cli_insights,
     cli_metric,
     cli_nero,
+    cli_operate,
+    cli_project,
+    cli_render,
+    cli_results,
     cli_show,
+    cli_team,
     cli_zoom,
     devices,
     plugins,
@@ -39,10 +44,15 @@ def parser() -> argparse.ArgumentParser:
     cli_crayon.add(commands)
     cli_insights.add(commands)
     cli_metric.add(commands)
+    cli_project.add(commands)
+    cli_render.add(commands)
+    cli_results.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     cli_gap.add(commands)
     cli_fair.add(commands)
+    cli_team.add(commands)
+    cli_operate.add(commands)
     return whole
 
 

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from typing import Final
 
 from backend.errors import BadRequest, NotFound, WeightsRefused
 from backend.protocols import ModelBackend
+from backend.registry import store
+from backend.registry.items import split_key
+from backend.registry.views import IMAGE_TASKS, cards_for, size_of
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
 
@@ -58,7 +61,22 @@ def register(card: ModelCard, build: Build) -> ModelCard:
 def models_for(task: str) -> dict[str, ModelCard]:
     """The cards whose models answer about a task, by key, in the order of the files."""
     wanted = ANSWERS.get(task, task)
-    return {key: card for key, card in models().items() if card.task == wanted}
+    bundled = {key: card for key, card in models().items() if card.task == wanted}
+    return {**bundled, **_registered_for(task, bundled)}
+
+
+def _registered_for(task: str, bundled: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
+    """The user's own models that answer about a task, and for a set of the user's own also the
+    bundled ones that do.
+    """
+    parts = split_key(task)
+    if parts is not None:
+        held = store.sets().get(parts[0])
+        return cards_for(parts[1], held.spec.classes, with_bundled=True) if held else {}
+    first = next(iter(bundled.values()), None)
+    if first is None or first.task not in IMAGE_TASKS or not store.models():
+        return {}
+    return cards_for(size_of(first), first.classes, with_bundled=False)
 
 
 def card(key: str) -> ModelCard:
@@ -67,10 +85,16 @@ def card(key: str) -> ModelCard:
     Raises:
         NotFound: no model has this key.
     """
-    found = models().get(key)
+    found = models().get(key) or _registered(key)
     if found is None:
         raise NotFound(f"There is no model {key!r}.", f"Models are {', '.join(models())}.")
     return found
+
+
+def _registered(key: str) -> ModelCard | None:
+    registry = store.current()
+    held = registry.models().get(key) or registry.models(now=True).get(key) if registry else None
+    return held.spec.card(held.fingerprint) if held else None
 
 
 def load_model(key: str, device: str | None = None) -> ModelBackend:
@@ -85,7 +109,10 @@ def load_model(key: str, device: str | None = None) -> ModelBackend:
     """
     found = card(key)
     with _loading:  # two threads asking at once must not load twice
-        return _loaded(found.key, device or default_device())
+        where = device or default_device()
+        if found.key not in models():
+            return _own(found.key, found.fingerprint, where)
+        return _loaded(found.key, where)
 
 
 @cache
@@ -96,6 +123,14 @@ def default_device() -> str:
     settings = Settings.from_env()
     devices.set_threads(settings.torch_threads)
     return devices.resolve(settings.device)
+
+
+@lru_cache(maxsize=8)
+def _own(key: str, fingerprint: str, device: str) -> ModelBackend:
+    from backend.registry.building import registered
+
+    del fingerprint  # added again with other weights: another model
+    return registered(key, device)
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,9 @@ import pandas as pd
 from backend import cli_files, fair
 from backend.errors import BadRequest
 from backend.fair import groups, metrics
-from backend.fair.groups import F64, I8
+from backend.fair.groups import I8
+from backend.fair.table import COLUMNS, Scored, read
 from backend.protocols import JSON
-
-COLUMNS = "columns score and group; also id, predicted and relevant if there are"
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A table of one query's pool.
-
-    Attributes:
-        ids: (n,) names of the items.
-        scores: (n,) similarity to the query.
-        truth: (n,) groups that bias is measured by.
-        predicted: (n,) groups that items are selected by; the true ones if there are no others.
-        relevant: indices of the relevant items, or None.
-    """
-
-    ids: list[str]
-    scores: F64
-    truth: I8
-    predicted: I8
-    relevant: list[int] | None
 
 
 def add(commands: Any) -> None:
@@ -151,43 +130,6 @@ def simulate(asked: argparse.Namespace) -> None:
     sys.stderr.write(f"Simulated: {sizes}, seed {asked.seed}.\n")
 
 
-def read(path: Path, plus: str = "", minus: str = "") -> Scored:
-    """A table of scores and groups.
-
-    Args:
-        path: .csv or .parquet with the columns score and group; optionally id, predicted (a group)
-            and relevant (0 or 1).
-        plus, minus: names of the groups +1 and -1; without them the column must hold -1, 0 and 1.
-
-    Raises:
-        BadRequest: the file or a value in it is not usable.
-    """
-    table = _table(path)
-    for name in ("score", "group"):
-        if name not in table:
-            raise BadRequest(
-                f"{path.name} has no column {name}, only {', '.join(map(str, table.columns))}.",
-                f"Needed are {COLUMNS}.",
-            )
-    if not len(table):
-        raise BadRequest(f"{path.name} has no rows.", "Give one for each item of the pool.")
-    scores = pd.to_numeric(table["score"], errors="coerce").to_numpy(np.float64)
-    bad = ~np.isfinite(scores)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise BadRequest(f"Row {row + 2} has the score {table['score'].iloc[row]!r}, not a number.")
-    truth = _groups(table["group"], "group", plus, minus)
-    predicted = truth
-    if "predicted" in table:
-        predicted = _groups(table["predicted"], "predicted", plus, minus)
-    names = table["id"] if "id" in table else pd.Series(range(len(table)))
-    relevant = None
-    if "relevant" in table:
-        flags = table["relevant"].astype(str).str.strip().str.lower()
-        relevant = np.flatnonzero(flags.isin(("1", "1.0", "true", "yes"))).tolist()
-    return Scored([str(name) for name in names], scores, truth, predicted, relevant)
-
-
 def _add_table(command: argparse.ArgumentParser) -> None:
     command.add_argument("--scores", type=Path, required=True, help=f".csv or .parquet: {COLUMNS}")
     command.add_argument("--k", type=int, required=True, help="how many results")
@@ -195,36 +137,6 @@ def _add_table(command: argparse.ArgumentParser) -> None:
     command.add_argument("--minus", default="", help="name of group -1; all others are 0")
     command.add_argument("--seed", type=int, default=0)
     cli_files.add_formats(command, tuple(cli_files.FORMATS))
-
-
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except OSError as error:
-        raise BadRequest(f"{path} cannot be read ({error.strerror or 'damaged'}).") from error
-    except ValueError as error:  # pandas' and pyarrow's errors about content are ValueErrors
-        raise BadRequest(
-            f"{path.name} is not a readable table.", "Give .csv or .parquet."
-        ) from error
-
-
-def _groups(column: pd.Series[Any], name: str, plus: str, minus: str) -> I8:
-    if plus or minus:
-        if not (plus and minus):
-            raise BadRequest("One of two groups is named.", "Give both --plus and --minus.")
-        return groups.named(column.astype(str).to_numpy(), plus, minus)
-    numbers = pd.to_numeric(column.astype(str).str.strip(), errors="coerce").to_numpy(np.float64)
-    bad = ~np.isin(numbers, (-1, 0, 1))
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise BadRequest(
-            f"Row {row + 2} has {column.iloc[row]!r} in the column {name}.",
-            "Allowed are -1, 0 and 1; or name the groups with --plus and --minus.",
-        )
-    signs: I8 = numbers.astype(np.int8)
-    return signs
 
 
 def _counts(signs: I8) -> dict[str, JSON]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -27,6 +28,8 @@ FORMATS: Final = {
 }
 TEXT: Final = ("json", "csv")
 OUTPUT: Final = Path("-")
+FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+SIGNED: Final = re.compile(r"[+-]\d[\d.,]*\s?[^\W\d]{0,4}[°%]?\Z")
 
 
 def add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
@@ -90,6 +93,23 @@ def read_array(path: Path, what: str) -> NDArray[Any]:
     return np.asarray(array)
 
 
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before text that a spreadsheet would run as a formula.
+
+    Signed numbers with a unit, such as ``-45°``, are none.
+    """
+    held = table.copy()
+    for column in held.columns:
+        if not pd.api.types.is_numeric_dtype(held[column].dtype):
+            held[column] = held[column].map(_plain_cell)
+    return held
+
+
+def _plain_cell(value: object) -> object:
+    is_formula = isinstance(value, str) and FORMULA.match(value) and not SIGNED.match(value)
+    return f"'{value}" if is_formula else value
+
+
 def _send(out: BinaryIO, data: bytes) -> None:
     out.write(data)
 
@@ -98,7 +118,7 @@ def _rendered(name: str, table: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]
     if name == "json":
         return str(table.to_json(orient="records", force_ascii=False, indent=1)).encode()
     if name == "csv":
-        return str(table.to_csv(index=False)).encode()
+        return str(without_formulas(table).to_csv(index=False)).encode()
     out = io.BytesIO()
     if name == "parquet":
         table.to_parquet(out, engine="pyarrow", index=False)

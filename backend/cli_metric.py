@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from backend import cli_files, metrics
+from backend import cli_files, cli_metric_cars, metrics
 from backend.errors import BadRequest
 from backend.metric_learning import properties, sensitivity, significance
 from backend.metric_learning.distances import DISTANCES
@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
     one.add_argument("--unit", default="fold", choices=("fold", "loss"))
     cli_files.add_formats(one, ("json", "csv", "parquet"))
     one.set_defaults(run=families)
+    cli_metric_cars.add(actions)
 
 
 def _inputs(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""``python -m backend models list`` and ``data list``: what is installed."""
+"""``python -m backend models list`` and ``data list``: what is installed and registered."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from backend import catalog, cli_files, datasets
+from backend import catalog, cli_files, cli_registry, datasets
+from backend.registry import store
 
 
 def add(commands: Any) -> None:
     """Adds both subcommands."""
-    for name, make, what in (("models", models, "models"), ("data", data, "data sets")):
-        command = commands.add_parser(name, help=f"the {what} that come with the app")
-        actions = command.add_subparsers(dest="action", required=True, metavar="list")
+    rows = (
+        ("models", models, "models", cli_registry.add_models),
+        ("data", data, "data sets", cli_registry.add_data),
+    )
+    for name, make, what, add_own in rows:
+        command = commands.add_parser(name, help=f"the {what}: bundled ones and your own")
+        actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+        add_own(actions)
         listing = actions.add_parser("list", help=f"one line for each of the {what}")
         cli_files.add_formats(listing, ("json", "csv", "parquet"))
         listing.set_defaults(run=lambda asked, make=make: _show(asked, make()))
@@ -23,6 +29,7 @@ def add(commands: Any) -> None:
 
 def models() -> pd.DataFrame:
     """One row per model: what it takes and how well it does."""
+    own = [held.spec.card(held.fingerprint) for held in store.models().values()]
     return pd.DataFrame(
         [
             {
@@ -35,7 +42,7 @@ def models() -> pd.DataFrame:
                 "fingerprint": card.fingerprint,
                 "licence": card.licence,
             }
-            for card in catalog.models().values()
+            for card in [*catalog.models().values(), *own]
         ]
     )
 
@@ -54,7 +61,21 @@ def data() -> pd.DataFrame:
             }
             for info in datasets.bundled().values()
         ]
+        + [_own_set(held) for held in store.sets().values()]
     )
+
+
+def _own_set(held: store.OwnSet) -> dict[str, Any]:
+    low, high = held.summary["smallest"], held.summary["largest"]
+    shape = f"{high[1]}x{high[0]}" if low == high else f"{low[1]}x{low[0]} to {high[1]}x{high[0]}"
+    return {
+        "key": held.spec.name,
+        "title": held.spec.told,
+        "task": f"{len(held.spec.classes)} classes",
+        "items": held.summary["items"],
+        "shape": shape,
+        "licence": held.spec.licence or "not said",
+    }
 
 
 def _show(asked: argparse.Namespace, table: pd.DataFrame) -> None:

@@ -166,6 +166,10 @@ def load(key: str) -> ItemSet:
         from backend import own_sets
 
         return own_sets.load(key)
+    if "--" in key:
+        from backend.registry import items
+
+        return items.load(key)
     return _bundled(key)
 
 

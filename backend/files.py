@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -62,11 +63,14 @@ def sweep(root: Path, pid: int | None = None) -> None:
 def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> int:
     """Let ``write`` fill a file beside ``path``, then rename it; returns its size in bytes.
 
-    Readers see the old file or the whole new one. A failed write leaves nothing behind.
+    Readers see the old file or the whole new one. A failed write leaves nothing behind. A device or
+    pipe (``/dev/null``, ``/dev/stdout``) is written to, never replaced by a file.
 
     Raises:
         StorageFull: the disk is full, read-only or refuses for another reason.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return _write_through(path, write)
     part = path.with_name(f"{os.getpid()}-{uuid4().hex}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -80,6 +84,18 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> int:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return size
+
+
+def _write_through(device: Path, write: Callable[[BinaryIO], object]) -> int:
+    """Write to what cannot be renamed over; writers seek, pipes cannot, so all is held first."""
+    held = BytesIO()
+    write(held)
+    try:
+        with device.open("wb") as out:
+            out.write(held.getbuffer())
+    except OSError as error:
+        raise refused("The result could not be stored", error) from error
+    return held.tell()
 
 
 def refused(what: str, error: OSError) -> StorageFull:

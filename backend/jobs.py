@@ -96,6 +96,15 @@ class JobView:
     params: Mapping[str, JSON] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LaneStanding:
+    """How busy a lane is; ``pid`` is the process of its worker, ``None`` before the first job."""
+
+    queued: int
+    running: int
+    pid: int | None
+
+
 class JobRunner(Protocol):
     """Runs jobs away from the web server. All methods may be called from any thread."""
 
@@ -147,6 +156,10 @@ class JobRunner(Protocol):
             NoAnswer: it took longer than ``timeout_s``, or the worker ended.
             BackendError: what the work function raised.
         """
+        ...
+
+    def standing(self) -> dict[str, LaneStanding]:
+        """How busy each lane is."""
         ...
 
     def warm(self, lanes: Sequence[str] = ("model", "analysis")) -> None:

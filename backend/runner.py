@@ -21,7 +21,7 @@ from backend.cache import ArrayStore
 from backend.errors import NotFound, StorageFull
 from backend.history import History
 from backend.job_record import DIED, ENDED, FINAL, PROGRESS, Call, Job, failure_of
-from backend.jobs import JobRequest, JobState, JobView, NoAnswer, key_for
+from backend.jobs import JobRequest, JobState, JobView, LaneStanding, NoAnswer, key_for
 from backend.lane import Lane
 from backend.protocols import JSON
 from backend.settings import Settings
@@ -150,6 +150,13 @@ class LocalJobs:
         if call.error:
             raise call.error
         return call.arrays
+
+    def standing(self) -> dict[str, LaneStanding]:
+        with self._lock:
+            return {
+                name: LaneStanding(len(self._queues[name]), int(name in self._running), lane.pid)
+                for name, lane in self._lanes.items()
+            }
 
     def warm(self, lanes: Sequence[str] = ("model", "analysis")) -> None:
         with self._lock:
@@ -360,6 +367,7 @@ def _start(
         "bundled": [str(path) for path in store.bundled],
         "runs": {name: work.run for name, work in works.items() if work.lane == lane},
         "log_level": settings.log_level,
+        "log_format": settings.log_format,
     }
 
 
@@ -369,7 +377,11 @@ def _env(settings: Settings) -> dict[str, str]:
         "LOUPE_DEVICE": settings.device,
         "LOUPE_TORCH_THREADS": str(settings.torch_threads),
         "LOUPE_STATE_DIR": str(settings.state_dir),
+        "LOUPE_RAY_ADDRESS": settings.ray_address,
         "LOUPE_IMAGE_ROOTS": os.pathsep.join(map(str, settings.image_roots[1:])),
+        "LOUPE_ROOTS": os.pathsep.join(map(str, settings.roots[1:])),
+        "LOUPE_UPLOAD_MB": str(settings.upload_bytes // 1_000_000),
+        "LOUPE_DATABASE_URL": settings.database_url,
         "LOUPE_CACHE_MB": str(max(16, settings.cache_bytes // 1_000_000)),
         # Threads of a forward pass that wait for each other must sleep, not spin: on a busy machine
         # spinning made an orbit five times slower. OpenMP reads this when torch is loaded.

@@ -52,6 +52,7 @@ class TorchBackend:
         device: a resolved device, see :func:`backend.devices.resolve`.
         batch: images per forward pass; measured sizes by device and image size unless given.
         bf16: run in bfloat16 where the device gains from it (results change by about 1 %).
+        is_prepared: run the module as it is; programs that others exported cannot be changed.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class TorchBackend:
         *,
         batch: int | None = None,
         bf16: bool = False,
+        is_prepared: bool = False,
     ) -> None:
         self.card = card
         self.device = device
@@ -71,7 +73,8 @@ class TorchBackend:
         self._fitting = self.preferred_batch
         self._lock = threading.Lock()
         self._module = module.eval().to(device)
-        self._network, self._layout = prepared(self._module)
+        as_it_is = self._module, torch.contiguous_format
+        self._network, self._layout = as_it_is if is_prepared else prepared(self._module)
 
     def predict(self, batch: F32) -> F32:
         """Class probabilities ``(b, k)``, rows sum to 1, for images ``(b, c, h, w)`` in [0, 1].
@@ -156,6 +159,27 @@ class TorchBackend:
             handle.remove()
         weights = gradient.mean((2, 3), keepdim=True)
         return cast(F32, (weights * seen[0].detach()).sum(1).relu().cpu().numpy())
+
+    def embed(self, batch: F32, layer: str) -> F32:
+        """What ``layer`` puts out, a vector for each image: ``(b, d)``.
+
+        Raises:
+            BadRequest: as :meth:`predict`, or the layer puts out no vectors.
+        """
+        self._check(batch)
+        seen: list[Tensor] = []
+        handle = self._module.get_submodule(layer).register_forward_hook(
+            lambda _module, _inputs, output: seen.append(output.detach())
+        )
+        try:
+            with torch.inference_mode():
+                self._module(torch.from_numpy(batch).to(self.device))
+        finally:
+            handle.remove()
+        found = torch.cat(seen)[: len(batch)] if seen else torch.empty(0)
+        if found.ndim != 2 or len(found) != len(batch):
+            raise BadRequest(f"{layer} puts out no vectors.", "Choose another layer.")
+        return cast(F32, found.float().cpu().numpy())
 
     @contextmanager
     def recording(self, layer: str) -> Iterator[list[Tensor]]:

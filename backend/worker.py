@@ -23,7 +23,7 @@ from uuid import uuid4
 
 import orjson
 
-from backend import own_sets, plugins, wire
+from backend import logs, own_sets, plugins, wire
 from backend.cache import ArrayStore
 from backend.errors import BackendError, Cancelled, DeviceFull
 from backend.protocols import JSON, Arrays
@@ -132,8 +132,18 @@ class Worker:
 
     def _stored(self, message: dict[str, Any], ticket: Ticket) -> None:
         self._send({"is": "started", "job": message["job"]})
-        arrays = self._function(message["work"])(message["params"], ticket)
+        arrays = self._computed(message["work"], message["params"], ticket)
         self._store.put(message["key"], arrays)
+
+    def _computed(self, work: str, params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+        """On the cluster where there is one and the work can be cut, else here."""
+        address = os.environ.get("LOUPE_RAY_ADDRESS", "")
+        if address:
+            from backend.cluster import parts, ray_jobs
+
+            if parts.can_run(work, params):
+                return ray_jobs.run(work, params, self._store, address, ticket)
+        return self._function(work)(params, ticket)
 
     def _answer(self, message: dict[str, Any], ticket: Ticket) -> None:
         if ticket.is_cancelled:  # nobody waits any more
@@ -209,10 +219,7 @@ def main() -> None:
     start = orjson.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the web process, which ends us
     os.nice(NICE)
-    logging.basicConfig(
-        level=start["log_level"],
-        format=f"%(asctime)s %(levelname)s {start['lane']} worker: %(message)s",
-    )
+    logs.configure(start["log_level"], start.get("log_format", "text"), start["lane"])
     store = ArrayStore(
         Path(start["root"]), start["budget_bytes"], [Path(path) for path in start["bundled"]]
     )

@@ -34,16 +34,21 @@ def rows() -> list[Row]:
         torch.set_num_threads(threads)
 
 
-def captums(model: InsightModel, opened: Opened) -> Tensor:
+def word_vectors(model: InsightModel, opened: Opened) -> Tensor:
+    """(b, L, t, 384): what captum is given, as our own step to the encoder's width is its too."""
+    text = model.net.text
+    ids, mask, _ = parts.laid_out(model.net, opened.texts)
+    return text.embed(ids.flatten(0, 1)).view(*ids.shape, -1) * mask[..., None]
+
+
+def captums(model: InsightModel, opened: Opened, words: Tensor) -> Tensor:
     """Word-vector attributions (b, L, t) by captum with the same steps, all at once."""
 
     def rate(words: Tensor) -> Tensor:
         about = opened.of(torch.arange(len(words)) % len(opened))  # captum repeats step by step
-        return parts.rate(model.net, {"text": words}, about)
+        return parts.rate(model.net, {"text": model.net.text.entered(words)}, about)
 
-    made = IntegratedGradients(rate).attribute(
-        opened.parts["text"], n_steps=STEPS, method="gausslegendre"
-    )
+    made = IntegratedGradients(rate).attribute(words, n_steps=STEPS, method="gausslegendre")
     return torch.as_tensor(made).detach().sum(-1)
 
 
@@ -55,16 +60,17 @@ def integrated(model: InsightModel) -> list[Row]:
         parts.open_rows(model, held, chosen[k : k + BATCH], "text")
         for k in range(0, CONTENTS, BATCH)
     ]
+    words = [word_vectors(model, batch) for batch in batches]
     alone = [parts.open_rows(model, held, [int(row)], "text") for row in chosen[:LOOPED]]
 
     def ours() -> list[Tensor]:
         return [attributions.gauss_legendre(model.net, b, STEPS)["text"] for b in batches]
 
     def theirs() -> list[Tensor]:
-        return [captums(model, batch) for batch in batches]
+        return [captums(model, *one) for one in zip(batches, words, strict=True)]
 
     def looped() -> list[Tensor]:
-        return [captums(model, one) for one in alone]
+        return [captums(model, one, word_vectors(model, one)) for one in alone]
 
     mine, other = ours(), theirs()
     away = max(

@@ -40,6 +40,7 @@ def text(found: Mapping[str, Any]) -> str:
     if "upworthy" in found:
         real = found["upworthy"]
         told += UPWORTHY.format(**real) + _trust([real["trust"]["text"]], "text")
+        told += _said(real, "helping") + _said(real, "hurting")
     return told.rstrip() + "\n"
 
 
@@ -89,6 +90,25 @@ def _errors(runs: Sequence[Any]) -> str:
          "the features only; in most pairs they are equal, which counts as wrong.", "",
          "| | whole model | GLM | change |", "| --- | --- | --- | --- |", *rows, "", ""]
     )  # fmt: skip
+
+
+def _said(real: Any, end: str) -> str:
+    """Phrases of real headlines, in percentage points of the click rate."""
+    rows = [
+        f"| {name} | {_points(score)} | {_points(low)} to {_points(high)} | {n} | {_points(raw)} |"
+        for name, score, low, high, n, raw in real[end]
+    ]
+    name = "recommended" if end == "helping" else "discouraged"
+    return "\n".join(
+        [f"Phrases {name}, over {real['explained']:,} explained headlines of all splits "
+         "(integrated gradients; percentage points). Correlation only.", "",
+         f"| {name} | mean attribution | 95 % interval | headlines | raw difference |",
+         "| --- | --- | --- | --- | --- |", *rows, "", ""]
+    )  # fmt: skip
+
+
+def _points(rate: float) -> str:
+    return f"{100 * rate:+.3f}".replace("-", "−")
 
 
 def _trust(runs: Sequence[Any], modality: str) -> str:

@@ -30,6 +30,7 @@ from backend.insights import (
     importer,
     models,
     parts,
+    recommend,
     work,
 )  # fmt: skip
 from backend.insights.contents import Contents
@@ -141,7 +142,21 @@ def upworthy() -> Numbers:
     hits, n = within(held, rate)
     sys.stderr.write(f"{hits / n:.4f} of {n} pairs\n")
     trust = by_method(held, model, "text", REAL_PAIRS)
-    return {"accuracy": hits / n, "pairs": n, "trust": {"text": trust}}
+    return {"accuracy": hits / n, "pairs": n, "trust": {"text": trust}, **said(held, model)}
+
+
+def said(held: Contents, model: InsightModel) -> Numbers:
+    """The phrases recommended and discouraged: text, score, interval, contents, raw difference."""
+    found = work.attributed(held, model, "integrated-gradients", Quiet())
+    history = History.of(held, dict(history_work.made(held, model, found, Quiet())))
+    listed = recommend.phrases(history, None)
+    return {
+        "explained": len(history.rows),
+        **{
+            end: [[one.text, one.score, *one.interval, one.support, one.raw] for one in ones]
+            for end, ones in (("helping", listed.positive), ("hurting", listed.negative))
+        },
+    }
 
 
 def within(held: Contents, rate: Any) -> tuple[int, int]:

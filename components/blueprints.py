@@ -8,10 +8,14 @@ from flask import Flask
 
 from components import (
     crayon_api,
+    fair_routes,
     gap_routes,
     insights_api,
     insights_data,
+    library_routes,
+    metric_routes,
     nero_routes,
+    pin_routes,
     zoom_actions,
     zoom_routes,
 )
@@ -22,8 +26,12 @@ MODULES: Final = (
     zoom_actions,
     crayon_api,
     gap_routes,
+    fair_routes,
     insights_api,
     insights_data,
+    library_routes,
+    metric_routes,
+    pin_routes,
 )
 
 

@@ -15,6 +15,7 @@ from backend.cache import ArrayStore
 from backend.crayon import panels, queue, requests, sets
 from backend.crayon.answers import CLIENT, NAME, PLURAL, SET, Scope
 from backend.errors import BadRequest, NotFound
+from components import identity
 from components.json_body import json_body
 from components.runtime import services
 
@@ -102,6 +103,7 @@ def guided_set(body: Mapping[str, Any] | None = None) -> sets.GuidedSet:
     key = (request.args if body is None else body).get("set", "")
     if not isinstance(key, str) or not SET.fullmatch(key):
         raise BadRequest(f"set={str(key)[:40]!r} is not usable.", "Open the page again.")
+    identity.sees(key)
     return sets.load(key)
 
 
@@ -127,6 +129,7 @@ def who(body: Mapping[str, Any] | None = None) -> str:
             f"as={str(name)[:40]!r} is not a name.",
             "Use up to 40 letters, digits, spaces, dots, hyphens and brackets.",
         )
+    identity.signs_as(name, is_writing=body is not None)
     return name
 
 

@@ -18,7 +18,7 @@ from backend.crayon import aggregate, exchange, panels, queue, requests, sets
 from backend.crayon.answers import ADJUDICATED, HUMAN, LARGEST, Answer, Scope
 from backend.errors import BadRequest, NotFound
 from backend.media import encoded
-from components import crayon_actions
+from components import crayon_actions, identity
 from components import crayon_asked as asked
 from components.json_body import json_body
 from components.runtime import services
@@ -41,6 +41,8 @@ def list_sets() -> Response:
     """
     found, unusable = [], []
     for key, title in sets.known().items():
+        if not identity.may_see(key):
+            continue
         try:
             held = sets.load(key)
         except (BadRequest, NotFound) as error:  # its folder is gone or has changed
@@ -145,7 +147,9 @@ def _adjudicates(values: Mapping[str, Any]) -> bool:
     role = values.get("role", "")
     if role not in ("", "adjudicator"):
         raise BadRequest(f"role={str(role)[:40]!r} is not known.", "adjudicator, or none.")
-    return bool(role == "adjudicator")
+    if role:
+        identity.need(identity.WORKERS, "Settling disputes")
+    return bool(role)
 
 
 @blueprint.post("/undo")
@@ -224,6 +228,7 @@ def load() -> Response:
 @blueprint.get("/picture/<item_set>/<kind>/<int:number>/<name>.webp")
 def picture(item_set: str, kind: str, number: int, name: str) -> Response:
     """One panel of a map, or a patch; named by model and set, so kept for good."""
+    identity.sees(item_set)
     held = sets.load(item_set)
     scope = Scope(item_set, requests.fingerprint(item_set, asked.parent_key()), kind)
     told = f"{item_set}:{scope.model}:{held.fingerprint}:{asked.saliency()}"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backend.crayon import methods, requests, sets
 from backend.errors import BadRequest
+from components import identity
 from components.state import Choice, Field, Flag, Number, Schema, Text, Values, Whole, check, read
 
 PAGE: Final = "crayon"
@@ -85,7 +86,7 @@ def opened(query: Mapping[str, str]) -> tuple[Values, list[str]]:
     values, notices = read(query, schema())
     if values["as"] and "step" not in query and "link" not in query:
         values |= {"step": "maps", "calm": True}
-    return values, notices
+    return identity.view_of_annotator(values), notices
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,12 +33,18 @@ MEASURED: Final = {
     "orbit_rmse_px": "Error over the orbit",
     "disc_mean": "Over the disc",
     "test_pairwise": "Pairs ordered rightly",
+    "map_at_r_none": "MAP@R, not trained",
+    "map_at_r_best": "MAP@R, best loss",
     "text_to_image_recall": "Text to image, first hit",
+    "precision_at_10": "Right among the first 10",
+    "gender_accuracy": "Drawn gender recognised",
 }
 """What a card's metrics are called; the first two that a card has are shown."""
 OPENED: Final = {
     "crayon": ("Crayon", "/crayon"),
+    "people": ("Fair retrieval", "/fair-retrieval"),
     "insights": ("Insights", "/insights"),
+    "metric": ("Metric learning", "/metric-learning"),
     "needles": ("Zoom-In", "/zoom"),
     "pairs": ("Modality gap", "/modality-gap"),
 }

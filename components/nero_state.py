@@ -27,7 +27,6 @@ UNSET: Final = -1  # the page chooses an element by itself
 CONTROL: Final = "+control"  # behind a family: the orbit that only resamples is drawn as well
 SIDES: Final = ("truth", "consensus", "both")  # what the outputs are compared with
 DEFAULT_TASK: Final = "digits"
-TASK_SHAPE: Final[Schema] = {"task": Choice(DEFAULT_TASK, tasks.names())}
 Query = Mapping[str, Any]
 
 
@@ -43,6 +42,11 @@ class Place:
     def has_truth(self) -> bool:
         """Whether anybody knows the right answers of these items."""
         return has_truth(self.items)
+
+
+def task_shape() -> Schema:
+    """The tasks that a link can name now: a data set may be registered at any time."""
+    return {"task": Choice(DEFAULT_TASK, tasks.names())}
 
 
 def place(query: Query) -> Place:
@@ -79,7 +83,7 @@ def schema(where: Place) -> Schema:
     metrics = offered_metrics(where)
     sides = offered_sides(where)
     return {
-        **TASK_SHAPE,
+        **task_shape(),
         "set": Choice(task.item_set, list(dict.fromkeys((task.item_set, where.items.key)))),
         "models": Many(compare, models, least=1, most=6),
         "orbit": Choice(_first(where), [option["value"] for option in orbit_options(where.task)]),
@@ -150,12 +154,18 @@ def ordered_models(task: str) -> list[str]:
 
 def task_options() -> list[dict[str, str]]:
     """The tasks that have models, under the titles of their data."""
-    titles = [datasets.load(tasks.find(name).item_set).title for name in tasks.names()]
+    titles = [_title(name) for name in tasks.names()]
     return [
         {"value": name, "label": title}
         for name, title in zip(tasks.names(), titles, strict=True)
         if catalog.models_for(name)
     ]
+
+
+def _title(task: str) -> str:
+    """Under what name the data of a task is chosen; a registered set is not read for it."""
+    found = tasks.find(task)
+    return found.title if "--" in task else datasets.load(found.item_set).title
 
 
 @cache

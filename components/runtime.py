@@ -22,10 +22,13 @@ from backend.insights.drafts import DraftStore
 from backend.jobs import JobRunner
 from backend.links import LinkStore
 from backend.media import MediaStore
+from backend.registry import store as registry
 from backend.runner import LocalJobs
 from backend.settings import PROJECT, Settings
 from backend.small_cache import SmallCache, open_small_cache
+from backend.team.team import Team
 from backend.work import WORK, Work
+from components.guarded import GuardedJobs
 
 log = logging.getLogger(__name__)
 CONFIG: Final = "loupe"
@@ -46,6 +49,7 @@ class Services:
     drafts: DraftStore
     engine: Engine
     claim: BinaryIO | None = None
+    team: Team | None = None
 
     def close(self) -> None:
         """End the workers and let go of the database and the state folder."""
@@ -83,10 +87,14 @@ def _made(
     migrations.upgrade(engine)
     store = ArrayStore(settings.state_dir / "results", settings.cache_bytes, [BUNDLED])
     own_sets.use(store)
+    registry.use(engine, settings)
     library.use(settings)
+    jobs: JobRunner = LocalJobs(settings, History(engine), store, works, is_alone=held is not None)
+    if settings.auth:
+        jobs = GuardedJobs(jobs, store, works)
     return Services(
         settings=settings,
-        jobs=LocalJobs(settings, History(engine), store, works, is_alone=held is not None),
+        jobs=jobs,
         store=store,
         small=open_small_cache(settings),
         media=MediaStore(settings.state_dir / "media"),
@@ -95,6 +103,7 @@ def _made(
         drafts=DraftStore(engine),
         engine=engine,
         claim=held,
+        team=Team.of(engine) if settings.auth else None,
     )
 
 

@@ -7,6 +7,7 @@ Dash itself answers a broken one with an HTML error page.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
@@ -14,7 +15,7 @@ from uuid import uuid4
 import orjson
 from dash import Dash
 from dash.exceptions import DependencyException, InvalidResourceError
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -28,6 +29,7 @@ from backend.errors import (
 )
 from backend.jobs import NoAnswer
 from backend.settings import LOCAL_HOSTS, Settings
+from backend.team.team import Forbidden, NotLoggedIn, TooMany
 from components import callback_form
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,9 @@ STATUS: Final[dict[type[BackendError], int]] = {
     StorageFull: 507,
     DeviceFull: 507,
     NoAnswer: 503,
+    NotLoggedIn: 401,
+    Forbidden: 403,
+    TooMany: 429,
 }
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -57,17 +62,21 @@ CSP: Final = (
     "frame-ancestors 'none'"
 )
 RESERVED: Final = ("/_", "/s/", "//")
+Guard = Callable[[], BaseResponse | None]
 WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
-def protect(app: Dash, settings: Settings) -> None:
-    """Guard all routes of ``app``. Call it once, before the first request."""
+def protect(app: Dash, settings: Settings, guard: Guard | None = None) -> None:
+    """Guard all routes of ``app``. Call it once, before the first request.
+
+    ``guard`` is asked after host, site and size were judged, before a callback is read.
+    """
     server = app.server
     server.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
 
     @server.before_request
-    def refuse() -> Response | None:
-        return _refused(app, settings)
+    def refuse() -> BaseResponse | None:
+        return _refused(settings) or (guard() if guard else None) or _broken_callback(app)
 
     @server.after_request
     def add_headers(response: Response) -> Response:
@@ -102,7 +111,10 @@ def answer(status: int, message: str, hint: str = "") -> Response:
 
 def _sentence(error: BackendError) -> Response:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    return answer(status, error.message, error.hint)
+    response = answer(status, error.message, error.hint)
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(max(1, round(error.wait_s)))
+    return response
 
 
 def _http(error: HTTPException) -> BaseResponse:
@@ -123,12 +135,12 @@ def _too_large() -> Response:
     return answer(413, "The request is too large.", "LOUPE_MAX_REQUEST_MB sets the limit.")
 
 
-def _refused(app: Dash, settings: Settings) -> Response | None:
+def _refused(settings: Settings) -> Response | None:
     """The answer to a request that must not go further."""
     host = _split(f"//{request.host}").hostname
-    if host not in (*LOCAL_HOSTS, settings.host):
+    if host not in (*LOCAL_HOSTS, settings.host, *settings.names):
         # Another name that resolves to this machine: a web page that rebinds its DNS name.
-        return answer(403, "This app is not served under this name.", f"Use {settings.host}.")
+        return answer(403, "This app is not served under this name.", "LOUPE_NAMES names others.")
     if request.method not in WRITES:
         return answer(404, "There is no such page.") if _is_lost() else None
     origin = request.headers.get("Origin")
@@ -137,8 +149,6 @@ def _refused(app: Dash, settings: Settings) -> Response | None:
         return answer(403, "The request comes from another site.")
     if (request.content_length or 0) > settings.max_request_bytes:
         return _too_large()
-    if request.path.endswith("/_dash-update-component"):
-        return _broken_callback(app)
     return None
 
 
@@ -156,6 +166,8 @@ def _is_lost() -> bool:
 
 
 def _broken_callback(app: Dash) -> Response | None:
+    if request.method not in WRITES or not request.path.endswith("/_dash-update-component"):
+        return None
     if request.mimetype != "application/json":
         return answer(415, "A callback takes JSON.")
     try:
@@ -170,4 +182,5 @@ def _broken_callback(app: Dash) -> Response | None:
         return answer(400, "There is no such callback.", "Reload the page.")
     if not callback_form.fits(known, body):
         return answer(400, "The callback's inputs are not those of this app.", "Reload the page.")
+    g.callback = str(body["output"])
     return None

@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import waitress
 
+from backend import doctor, logs
 from backend.errors import BackendError
 from backend.settings import Settings
+from components import stopping
 from components.runtime import CONFIG, Services
 
 if TYPE_CHECKING:
     from dash import Dash
 
-ENDINGS: Final = (signal.SIGTERM, signal.SIGINT)
 DEVICE_S: Final = 120.0
 log = logging.getLogger("loupe.serve")
 
@@ -40,13 +41,11 @@ def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
         BackendError: a setting or the state folder is not usable, the port is taken, or the
             device that the settings name is not in this machine.
     """
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.configure(settings.log_level, settings.log_format)
     for name in ("waitress.queue", "werkzeug"):  # a full queue is shown as a slow page, not a log
         logging.getLogger(name).setLevel(logging.ERROR)
-    for ending in ENDINGS:
-        signal.signal(ending, _interrupt)
+    for ending in stopping.ENDINGS:
+        signal.signal(ending, stopping.interrupt)
     app = create_app(settings)
     services: Services = app.server.config[CONFIG]
     try:
@@ -57,8 +56,8 @@ def serve(create_app: Callable[[Settings], Dash], settings: Settings) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         sys.stdout.write(f"Loupe is at http://{host}:{settings.port}\n")
         sys.stdout.flush()
-        server.run()
-        log.info("stopping")
+        _look(settings, services)
+        stopping.run(server)
     finally:
         services.close()
 
@@ -80,7 +79,13 @@ def _opened(app: Dash, settings: Settings) -> Any:
         ) from error
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    for ending in ENDINGS:  # an impatient second one must not spare the workers
-        signal.signal(ending, lambda _signal, _frame: None)
-    raise KeyboardInterrupt
+def _look(settings: Settings, services: Services) -> None:
+    """Say what is not fit, beside serving: hashing every weights file takes a second."""
+
+    def look() -> None:
+        checks = [*doctor.serving(settings, services.engine), *doctor.packages(), doctor.weights()]
+        for one in checks:
+            if not one.is_good:
+                log.warning("%s: %s", one.name, one.told)
+
+    threading.Thread(target=look, name="self-check", daemon=True).start()

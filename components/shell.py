@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, dcc, html
 from dash.development.base_component import Component
 
 from backend.settings import Settings
-from components import notices, selection
+from components import identity, notices, selection
 from components.device import device_text
 from components.icons import icon
 from components.method_card import named
@@ -84,6 +84,7 @@ def _header(settings: Settings) -> html.Div:
                 title="Where models run",
             ),
             html.Div(className="lp-grow"),
+            _own_button(),
             _panel_button("shelf-button", "lasso", "Selection", "0"),
             html.Div(
                 [
@@ -96,8 +97,44 @@ def _header(settings: Settings) -> html.Div:
             report_button(),
             icon_button("theme-button", "sun-moon", "Theme"),
             icon_button("keys-button", "keyboard", "Keys", "?"),
+            _tour_button(),
+            *_whoever_asks(),
         ],
         className="lp-header",
+    )
+
+
+def _whoever_asks() -> list[Component]:
+    """Name and role of whoever is logged in, and the way out; nothing without a login."""
+    asks = identity.person()
+    if asks is None:
+        return []
+    who = html.Span(asks.name, className="lp-clip", id="app-user", **named(data_role=asks.role))
+    leave = icon_button("logout-button", "logout", f"Log {asks.name} out ({asks.role})")
+    return [html.Span([who, leave], className="lp-who lp-group")]
+
+
+def _tour_button() -> html.Button:
+    """Shown by the browser on pages that have a tour; named until it was taken once."""
+    content: list[Component] = [icon("help"), html.Span("Show me around", className="lp-tour-name")]
+    return html.Button(
+        content,
+        id="tour-button",
+        className="lp-iconbtn",
+        title="Tour of this page",
+        hidden=True,
+        **named(aria_label="Tour of this page"),
+    )
+
+
+def _own_button() -> dcc.Link:
+    """From every page to the place where one's own models and data come in."""
+    return dcc.Link(
+        [icon("plus"), "Your own"],
+        href="/library",
+        id="own-button",
+        className="lp-btn lp-btn-quiet lp-wide-only",
+        title="Use your own models and data",
     )
 
 
@@ -106,13 +143,13 @@ def _panel_button(element_id: str, name: str, label: str, count: str) -> html.Bu
     return html.Button(
         [
             icon(name),
-            html.Span(label, className="lp-wide-only"),
+            html.Span(f"{label} ", className="lp-wide-only"),
             html.Span(count, className="lp-count", id=f"{element_id}-count"),
         ],
         id=element_id,
         className="lp-btn lp-btn-quiet",
         title=label,
-        **named(aria_label=label, aria_haspopup="dialog"),
+        **named(aria_haspopup="dialog"),
     )
 
 
@@ -120,7 +157,7 @@ def _navigation() -> html.Nav:
     pages = [
         page
         for page in dash.page_registry.values()
-        if page.get("in_nav", page["order"] is not None)
+        if identity.may_open(page, page.get("in_nav", page["order"] is not None))
     ]
     return html.Nav(
         [_nav_link(page) for page in pages],
@@ -148,6 +185,7 @@ def _panels() -> list[Component]:
             **named(aria_label="Selection shelf"),
         ),
         html.Div(id="jobs-panel", className="lp-panel", role="dialog", **named(aria_label="Jobs")),
+        html.Div(id="tour-panel", className="lp-panel", role="dialog", **named(aria_label="Tour")),
         html.Dialog(id="key-sheet", className="lp-dialog", **named(aria_label="Keys")),
         html.Dialog(
             id="log-drawer", className="lp-dialog lp-drawer", **named(aria_label="Log of a job")

@@ -26,7 +26,10 @@ Task = Literal[
     "needles",
     "crayon",
     "insights",
+    "classification",
+    "metric",
     "pairs",
+    "people",
 ]
 
 MODELS = Path(__file__).resolve().parent

@@ -44,6 +44,7 @@ COCO = (
     "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
+GROUPS = ("group -1", "group +0", "group +1")
 RATE = ("success rate",)  # one number, no class
 PAIRS = (
     "face", "person", "animal", "plant", "food or drink", "place", "vehicle", "sky or weather",
@@ -55,8 +56,8 @@ IMAGENET_FILE = "imagenet_classes.txt"
 
 def class_names(task: Task) -> tuple[str, ...]:
     """The class names of a task: 10 digits, 10 kinds of clothes, 10 of furniture and what stands
-    beside it, the 80 of COCO, the families of flows, a needle or none, a success rate, or the
-    1,000 of ImageNet.
+    beside it, the 80 of COCO, the families of flows, a needle or none, a success rate, groups of
+    drawn people, or the 1,000 of ImageNet.
     """
     if task == "imagenet":
         return tuple((MODELS / IMAGENET_FILE).read_text(encoding="utf-8").splitlines())
@@ -69,6 +70,8 @@ def class_names(task: Task) -> tuple[str, ...]:
         "piv": FLOWS,
         "needles": NEEDLES,
         "insights": RATE,
+        "metric": ("embedding",),
         "pairs": PAIRS,
+        "people": GROUPS,
     }
     return named[task]

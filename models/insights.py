@@ -149,16 +149,17 @@ class InsightNet(nn.Module):
         """The encoder of a modality."""
         return self.get_submodule(modality)
 
-    def embed_text(self, lines: Lines, embedded: Tensor | None = None) -> Tensor:
+    def embed_text(self, lines: Lines, entered: Tensor | None = None) -> Tensor:
         """(n, width) of texts; zero for those without a line.
 
         Args:
-            embedded: word vectors (l, t, 384) in place of those of ``lines.ids``.
+            entered: (l, t, width) in place of what enters of ``lines.ids``.
         """
         if not len(lines.ids):
             return torch.zeros(lines.n, self.widths["text"])
-        words = self.text.embed(lines.ids) if embedded is None else embedded
-        tokens = self.text.tokens(words, lines.mask)
+        if entered is None:
+            entered = self.text.entered(self.text.embed(lines.ids))
+        tokens = self.text.tokens(entered, lines.mask)
         return pooled(self.text, self.text.line(tokens, lines.mask), lines.owner, lines.n)
 
     def embed_image(self, centred: Tensor | None, has_image: Tensor) -> Tensor:

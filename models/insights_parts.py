@@ -146,9 +146,17 @@ class WordsEncoder(nn.Module):
         """Word vectors (l, t, 384), of length 1, of tokens (l, t)."""
         return functional.normalize(functional.embedding(ids, self.table), dim=-1)
 
-    def tokens(self, embedded: Tensor, mask: Tensor) -> Tensor:
+    def entered(self, embedded: Tensor) -> Tensor:
+        """(l, t, width) of word vectors (l, t, 384): linear, so zero stays zero.
+
+        What a word adds to a prediction is therefore the same counted here or on its vector, and a
+        path of integrated gradients passes the widest layer once instead of at every step.
+        """
+        return cast(Tensor, self.project(embedded))
+
+    def tokens(self, entered: Tensor, mask: Tensor) -> Tensor:
         """Features (l, t, width) of each token, zero where ``mask`` is False."""
-        x = self.project(embedded * mask[..., None])
+        x = entered * mask[..., None]
         near = functional.elu(self.local(x.transpose(1, 2))).transpose(1, 2)
         return cast(Tensor, self.seen((x + near) * mask[..., None]))
 
@@ -179,6 +187,10 @@ class MiniLmEncoder(nn.Module):
     def embed(self, ids: Tensor) -> Tensor:
         """Word vectors (l, t, 384) of tokens (l, t)."""
         return cast(Tensor, self.held[0].embeddings.word_embeddings(ids))
+
+    def entered(self, embedded: Tensor) -> Tensor:
+        """Word vectors as they are: what follows them is not linear."""
+        return embedded
 
     def tokens(self, embedded: Tensor, mask: Tensor) -> Tensor:
         """What the layers hold (l, t, 5, 384) of each token, zero where ``mask`` is False."""

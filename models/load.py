@@ -18,6 +18,7 @@ from models.dual_encoder import Heads
 from models.efficientnet_lite import EfficientNetLite0
 from models.guided_nets import BirdNet, GarmentNet
 from models.p4_cnn import P4CNN
+from models.people_clip import PeopleClip
 from models.piv_net import PivNet
 from models.point_transformer import PointTransformer
 from models.zoom_baselines import AtsNet, DownscaledCnn
@@ -31,6 +32,7 @@ ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = {
     "GarmentNet": GarmentNet,
     "P4CNN": P4CNN,
     "PairHeads": lambda classes: Heads(),  # a space has no classes
+    "PeopleClip": lambda classes: PeopleClip(),  # groups are its classes
     "PivNet": lambda families: PivNet(),  # a field has no classes
     "PointTransformer": PointTransformer,
     "EfficientNetLite0": EfficientNetLite0,

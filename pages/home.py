@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Input, Output, clientside_callback, dcc, ht
 from backend import datasets
 from components import home_cards as cards
 from components.home_figure import home_figure
+from components.home_own import own_section
 from components.icons import icon
 from components.runtime import services
 
@@ -45,6 +46,7 @@ def layout(**_query: str) -> html.Div:
             ),
             _start(),
             *_other_views(),
+            own_section(),
             html.Div(
                 [
                     cards.section(
@@ -106,7 +108,7 @@ def _start() -> html.Div:
 
 
 def _other_views() -> list[html.Section]:
-    pages = [p for p in dash.page_registry.values() if 10 < (p["order"] or 0) < 90]
+    pages = [p for p in dash.page_registry.values() if 10 < (p["order"] or 0) < 80]
     views: list[Any] = [cards.view_card(page) for page in pages]
     return [cards.section("Views", html.Div(views, className="lp-tiles"))] if views else []
 

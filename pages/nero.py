@@ -243,7 +243,7 @@ def show_orbits(
     visit: str,
 ) -> tuple[dict[str, Any], list[dict[str, str]], str, list[dict[str, str]], str]:
     """Which orbit results the page needs: keys, jobs for the missing ones, empty figures."""
-    check({"task": task}, nero_state.TASK_SHAPE)
+    check({"task": task}, nero_state.task_shape())
     where = nero_state.place({"task": task, "set": held, "orbit": orbit})
     shape = nero_state.schema(where)
     # A family that was chosen this moment may not have the sampling of the one before.
@@ -284,7 +284,7 @@ def show_places(
     """Where the map's dots lie: the key of the projection, and its job where it is missing."""
     if not curves:
         return None
-    check({"task": task}, nero_state.TASK_SHAPE)
+    check({"task": task}, nero_state.task_shape())
     where = nero_state.place({"task": task, "set": held, "orbit": orbit})
     shape = nero_state.schema(where)
     check({"step": step, "method": method, "focus": focus, "subset": subset}, shape)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backend.errors import BadRequest
-from backend.fair.groups import I8, check_k, groups_of, scores_of
+from backend.fair.groups import F64, I8, check_k, groups_of, scores_of
 from backend.protocols import I64
 
 NONE: Final = float("-inf")
@@ -109,7 +109,7 @@ def select(
         raise BadRequest(f"p = {p:g} is not a probability.", "Allowed are 0 to 1.")
     if seed < 0:
         raise BadRequest(f"Seed {seed} is not usable.", "Allowed are whole numbers from 0.")
-    pool = _Pool(values.tolist(), signs)
+    pool = _Pool(values, signs, k)
     draw = np.random.default_rng(seed)
     taken: list[int] = []
     steps: list[Step] = []
@@ -126,14 +126,16 @@ def select(
 
 
 class _Pool:
-    """The items left, by group, best first."""
+    """The items left, by group, best first; of each group the first k, as no more can be taken."""
 
-    def __init__(self, scores: list[float], groups: I8) -> None:
-        self.scores = scores
-        order = np.argsort(-np.array(scores), kind="stable")
-        self.queues = {sign: order[groups[order] == sign].tolist() for sign in (1, -1, 0)}
+    def __init__(self, scores: F64, groups: I8, k: int) -> None:
+        order = np.argsort(-scores, kind="stable")
+        ranked = groups[order]
+        self.queues = {sign: order[ranked == sign][:k].tolist() for sign in (1, -1, 0)}
+        held = [item for queue in self.queues.values() for item in queue]
+        self.scores = dict(zip(held, scores[held].tolist(), strict=True))
+        self.group = dict(zip(held, groups[held].tolist(), strict=True))
         self.next = {1: 0, -1: 0, 0: 0}
-        self.group = groups.tolist()
         self.missing = 0
 
     def head(self, sign: int) -> int:

@@ -59,7 +59,7 @@ class Preparation:
         made = np.stack([self._one(picture) for picture in pictures])
         return torch.from_numpy(made.transpose(0, 3, 1, 2).copy())
 
-    def _one(self, picture: U8) -> F32:
+    def _one(self, picture: U8) -> NDArray[np.float32]:
         image = Image.fromarray(picture).convert("RGB")
         if self.is_squashed:
             image = image.resize((self.side, self.side), Image.Resampling.BICUBIC)
@@ -70,8 +70,8 @@ class Preparation:
             left, top = (image.width - self.side) // 2, (image.height - self.side) // 2
             image = image.crop((left, top, left + self.side, top + self.side))
         values = np.asarray(image, np.float32) / 255.0
-        found: F32 = ((values - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
-        return found
+        scaled: F32 = ((values - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        return scaled
 
 
 class TransformersEncoder:

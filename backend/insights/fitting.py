@@ -191,7 +191,7 @@ def raw_text(
         for k in range(0, len(order), 64):
             part = order[k : k + 64]
             lines, _ = encoding.batched([encoding.cut(one) for one in part], "minilm")
-            tokens = text.tokens(text.embed(lines.ids), lines.mask)
+            tokens = text.tokens(text.entered(text.embed(lines.ids)), lines.mask)
             vectors = text.line(tokens, lines.mask)
             total = torch.zeros(len(part), text.raw_width).index_add(0, lines.owner, vectors)
             counts = torch.bincount(lines.owner, minlength=len(part)).clamp(min=1)

@@ -31,8 +31,8 @@ class Opened:
     """Some contents, ready to be explained.
 
     Attributes:
-        parts: text (b, L, t, 384) word vectors; image (b, 3, 128, 128) less the mean colour; domain
-            (b, d); features (b, c). What no content has is left out.
+        parts: text (b, L, t, width) what enters of its word vectors; image (b, 3, 128, 128) less
+            the mean colour; domain (b, d); features (b, c). What no content has is left out.
         mask: (b, L, t) bool where there is a token; word: (b, L, t) number of its word, -1 none.
         has_image: (b,) bool.
         texts: the words of each.
@@ -69,6 +69,23 @@ def opened(
 ) -> Opened:
     """Contents taken apart."""
     net = model.net
+    ids, mask, word = laid_out(net, texts)
+    parts: dict[Modality, Tensor] = {}
+    if mask.any() and which != "image":
+        entered = net.text.entered(net.text.embed(ids.flatten(0, 1))).detach()
+        parts["text"] = entered.view(*ids.shape, -1) * mask[..., None]
+    if inputs.pixels is not None and inputs.has_image.any() and which != "text":
+        there = inputs.has_image[:, None, None, None]
+        parts["image"] = net.image.centred(inputs.pixels) * there
+    if which == "joint":
+        parts["domain"] = inputs.domain
+        if net.shape.n_features:
+            parts["features"] = inputs.features
+    return Opened(parts, mask, word, inputs.has_image, tuple(texts), which)
+
+
+def laid_out(net: InsightNet, texts: Sequence[Text]) -> tuple[Tensor, Tensor, Tensor]:
+    """Token ids, whether there is a token, and the number of its word: (b, L, t) each."""
     lines, words = encoding.batched(texts, net.shape.encoder)
     b, t = len(texts), lines.ids.shape[1]
     counts = torch.bincount(lines.owner, minlength=b)
@@ -79,18 +96,7 @@ def opened(
     mask, word = torch.zeros(ids.shape, dtype=torch.bool), torch.full(ids.shape, -1)
     ids[lines.owner, place], mask[lines.owner, place] = lines.ids, lines.mask
     word[lines.owner, place] = torch.from_numpy(words)
-    parts: dict[Modality, Tensor] = {}
-    if mask.any() and which != "image":
-        embedded = net.text.embed(ids.flatten(0, 1)).view(b, longest, t, -1)
-        parts["text"] = embedded * mask[..., None]
-    if inputs.pixels is not None and inputs.has_image.any() and which != "text":
-        there = inputs.has_image[:, None, None, None]
-        parts["image"] = net.image.centred(inputs.pixels) * there
-    if which == "joint":
-        parts["domain"] = inputs.domain
-        if net.shape.n_features:
-            parts["features"] = inputs.features
-    return Opened(parts, mask, word, inputs.has_image, tuple(texts), which)
+    return ids, mask, word
 
 
 def open_rows(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,28 @@ class Patch:
     cluster: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Members(Sequence[Patch]):
+    """Patches by their numbers (m,) in a history, made when asked for: clusters have thousands."""
+
+    history: History
+    numbers: I64
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> Patch: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Members: ...
+
+    def __getitem__(self, at: int | slice) -> Patch | Members:
+        if isinstance(at, slice):
+            return Members(self.history, self.numbers[at])
+        return _patch(self.history, int(self.numbers[at]))
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """One cluster of patches in a domain; members: patches, nearest to the centre first."""
@@ -74,7 +96,7 @@ class Cluster:
     interval: tuple[float, float]
     support: int
     n_contents: int
-    members: tuple[Patch, ...]
+    members: Members
 
 
 One = TypeVar("One")
@@ -261,10 +283,10 @@ def clusters(
         near = mine[np.argsort(patches.distance[mine], kind="stable")]
         rows = patches.row[mine]
         interval = bootstrap(patches.value[mine], held.experiment[rows])
-        members = tuple(_patch(history, int(p)) for p in near)
         return Cluster(
-            number, float(score[number]), interval, len(mine), len(np.unique(rows)), members
-        )
+            number, float(score[number]), interval, len(mine), len(np.unique(rows)),
+            Members(history, near),
+        )  # fmt: skip
 
     n_contents = int(kept.sum())
     note = _note(n_contents, len(usable), is_split)

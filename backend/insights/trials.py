@@ -59,7 +59,8 @@ def checked(contents: int, candidates: int) -> None:
 
 def lines_total(net: InsightNet, lines: Lines) -> tuple[Tensor, Tensor]:
     """Sums (n, width) of the vectors of lines, and how many lines there are (n,)."""
-    tokens = net.text.tokens(net.text.embed(lines.ids), lines.mask)
+    entered = net.text.entered(net.text.embed(lines.ids))
+    tokens = net.text.tokens(entered, lines.mask)
     vectors = net.text.line(tokens, lines.mask)
     total = vectors.new_zeros(lines.n, vectors.shape[1]).index_add(0, lines.owner, vectors)
     return total, torch.bincount(lines.owner, minlength=lines.n)

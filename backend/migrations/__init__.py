@@ -7,11 +7,14 @@ steps only. To change them: add ``versions/aNNNN_what.py`` and the columns in th
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Engine
 
@@ -42,9 +45,48 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         ) from error
 
 
-def _run(engine: Engine, revision: str) -> None:
+def downgrade(engine: Engine, revision: str) -> None:
+    """Takes steps back, for a return to an older Loupe. Raises as :func:`upgrade`.
+
+    Raises:
+        BadRequest: a step back would delete what people have entered; or there is no such step.
+    """
+    try:
+        with answering("The tables cannot be changed"):
+            _run(engine, revision, command.downgrade)
+    except (CommandError, NotImplementedError) as error:
+        raise BadRequest(
+            f"There is no way back to {revision!r}: answers and drafts are never deleted.",
+            "Restore a backup of that version instead.",
+        ) from error
+
+
+def present(engine: Engine) -> str | None:
+    """The step that a database is at; ``None`` before the first. Raises ``StorageFull``."""
+    with answering("The database cannot be read"), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str:
+    """The step that this Loupe brings a database to."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def known() -> set[str]:
+    """Every step of this Loupe."""
+    return {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config
+
+
+def _run(
+    engine: Engine, revision: str, way: Callable[[Config, str], None] = command.upgrade
+) -> None:
+    config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        way(config, revision)

@@ -19,6 +19,7 @@ from backend.crayon import opening as crayon_opening
 from backend.gap import opening as gap_opening
 from backend.insights import opening as insights_opening
 from backend.jobs import JobRequest
+from backend.metric_learning import opening as metric_opening
 from backend.nero import projections, tasks
 from backend.nero.orbits import families, find
 from backend.nero.requests import OrbitRequest, ProjectionRequest
@@ -70,7 +71,13 @@ def jobs() -> list[JobRequest]:
                 ProjectionRequest(task, model, orbit, method=method).job()
                 for method in projections.METHODS
             ]
-    pages = (zoom_opening, crayon_opening, insights_opening, gap_opening)
+    pages = (
+        zoom_opening,
+        crayon_opening,
+        insights_opening,
+        gap_opening,
+        metric_opening,
+    )
     return [*orbits, *placed, *(job for page in pages for job in page.jobs())]
 
 

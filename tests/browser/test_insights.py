@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,10 @@ def test_a_headline_is_edited_a_phrase_taken_and_the_brief_exported(
     assert "&lt;i&gt;Spring" in text
     assert "Simulated" in text
     assert "http://" not in text.split("</style>")[1]
+
+    page.evaluate("window.print = () => {}")  # no dialog
+    page.get_by_role("button", name="Print").click()
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1  # the sheet, once, alone
 
     page.keyboard.press("Escape")
     page.locator("#undo-button").click()  # the brief, then the phrase, then the headline

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -100,6 +102,29 @@ def test_the_key_sheet_lists_the_keys(page: Page, app_url: str) -> None:
     expect(sheet).not_to_be_visible()
     page.keyboard.press("Alt+j")
     expect(page.get_by_role("heading", name="Jobs").first).to_be_visible()
+
+
+def test_a_tour_is_offered_walked_and_left(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    button = page.locator("#tour-button")
+    expect(button).to_be_hidden()  # Home has none
+    page.evaluate(
+        "loupe.tour.add('', [{at: '.nowhere', title: 'Gone', text: ''},"
+        " {at: '#home-start', title: 'First', text: 'one'},"
+        " {at: '#main h1', title: 'Second', text: 'two'}]); loupe.tour.label()"
+    )
+    expect(button).to_have_attribute("data-fresh", "true")
+    button.click()
+    box = page.locator("#tour-panel")
+    expect(box).to_contain_text("1 of 2")
+    expect(page.locator("#home-start")).to_have_class(re.compile("lp-tour-lit"))
+    page.keyboard.press("Enter")
+    expect(box).to_contain_text("Second")
+    page.keyboard.press("Escape")
+    expect(box).not_to_be_visible()
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("data-fresh", "false")
+    assert page.locator(".lp-tour-lit").count() == 0
 
 
 def test_a_page_can_add_keys(page: Page, app_url: str) -> None:

@@ -147,8 +147,9 @@ def test_bundled_cards_and_weights_belong_together() -> None:
         "crayon-birds", "crayon-garments", "detector-centernet", "detector-j0", "detector-j100",
         "detector-j33", "detector-j67", "digits-p4", "digits-plain", "digits-rotated",
         "fashion-plain", "fashion-rotated", "imagenet-lite0", "insights-campaigns",
-        "insights-films", "needle-ats", "needle-cnn", "needle-zoom", "pairs-clip",
+        "insights-films", "metric-cars", "needle-ats", "needle-cnn", "needle-zoom", "pairs-clip",
         "pairs-random", "pairs-rankclip-c", "pairs-rankclip-i", "pairs-rankclip",
+        "people-clip",
         "piv-correlation", "piv-farneback", "piv-net", "points-plain", "points-rotated",
         "text-minilm", "text-words",
     ]  # fmt: skip

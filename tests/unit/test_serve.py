@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -96,11 +97,35 @@ def test_killed_server_leaves_no_worker(tmp_path: Path) -> None:
     until(lambda: not any(is_alive(pid) for pid in workers), END_S)
 
 
+def test_an_answer_under_way_is_sent_whole_after_sigterm(tmp_path: Path) -> None:
+    """A stop must not cut off what was taken on; new connections are refused."""
+    with served(tmp_path) as (server, url):
+        until(lambda: children(server.pid))
+        port = int(url.rpartition(":")[2])
+        codes: list[int] = []
+
+        def ask() -> None:
+            with urllib.request.urlopen(f"{url}/_dash-dependencies", timeout=10) as answer:
+                codes.append(answer.status if answer.read().endswith(b"]") else 0)
+
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        until(lambda: codes)
+        server.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert codes == [200] * 12
+        assert server.wait(END_S) == 0
+        with socket.socket() as gone:
+            assert gone.connect_ex(("127.0.0.1", port)) != 0
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
         ("PORT", "abc", "PORT='abc' is not a whole number"),
-        ("HOST", "0.0.0.0", "HOST='0.0.0.0' is not one of"),
+        ("HOST", "0.0.0.0", "HOST='0.0.0.0' can be reached from other machines"),
         ("LOUPE_STATE_DIR", "~nobody-here/x", "is not a folder"),
         ("LOUPE_DATABASE_URL", "mssql+pymssql://x", "needs the Python package pymssql"),
     ],

@@ -43,7 +43,7 @@ def test_state_folder_is_absolute(tmp_path: Path) -> None:
         ("PORT", "0", "1 to 65535"),
         ("PORT", "http", "1 to 65535"),
         ("PORT", "8050.5", "1 to 65535"),
-        ("HOST", "0.0.0.0", "127.0.0.1"),
+        ("HOST", "0.0.0.0", "no login is set up"),
         ("LOUPE_THREADS", "1", "2 to 64"),
         ("LOUPE_DEVICE", "gpu", "auto, cpu, cuda, mps"),
         ("LOUPE_TORCH_THREADS", "-1", "0 to 1024"),

@@ -13,6 +13,8 @@ from backend.nero.tasks.detection import Detection
 from backend.nero.tasks.piv import ParticleMotion
 from backend.nero.tasks.points import Points
 from backend.nero.tasks.texts import Texts
+from backend.registry import store, views
+from backend.registry.items import split_key
 
 TASKS: Final[dict[str, Task]] = {
     task.name: task
@@ -45,6 +47,8 @@ def find(task: str | Task) -> Task:
     """
     if not isinstance(task, str):
         return task
+    if task not in TASKS and (own := _of_own_set(task)) is not None:
+        return own
     if task not in TASKS:
         raise NotFound(f"There is no task {task[:80]!r}.", f"Tasks are {', '.join(TASKS)}.")
     return TASKS[task]
@@ -75,8 +79,23 @@ def register(task: Task) -> Task:
 
 
 def names() -> Sequence[str]:
-    """The tasks that can be asked for."""
-    return tuple(TASKS)
+    """The tasks that can be asked for; those of the user's own data sets come last."""
+    return (*TASKS, *(key for key, _, _ in views.pairs()))
+
+
+def _of_own_set(key: str) -> Task | None:
+    """The task of a registered data set at the size of a model; None where there is none."""
+    parts = split_key(key)
+    held = store.sets().get(parts[0]) if parts else None
+    if parts is None or held is None or parts[1] not in views.sizes_of(held):
+        return None
+    title = held.spec.told
+    if len(views.sizes_of(held)) > 1:
+        title += f" ({parts[1][2]} × {parts[1][1]})"
+    fitting = views.cards_for(parts[1], held.spec.classes, with_bundled=True)
+    own = [name for name in fitting if name in store.models()]
+    own.sort(key=lambda name: fitting[name].classes != held.spec.classes)  # named alike first
+    return Classification(key, title, key, tuple(dict.fromkeys([*own, *fitting]))[:2])
 
 
 __all__ = [

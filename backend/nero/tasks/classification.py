@@ -26,6 +26,7 @@ from backend.nero.tasks.base import (
     to_numpy,
 )
 from backend.protocols import F32, I64, ModelBackend
+from backend.registry.views import misfit
 
 CONFIDENCE: Final = Metric("confidence", "confidence of the true class", 0.0, 1.0, True)
 ACCURACY: Final = Metric("accuracy", "share of items answered correctly", 0.0, 1.0, True)
@@ -150,7 +151,7 @@ def check_classes(classes: tuple[str, ...], source: Items) -> None:
     Raises:
         BadRequest: they are not, or a label is none of them.
     """
-    if source.classes and source.classes != classes:
+    if source.classes and misfit(classes, source.classes):
         raise BadRequest(
             "The model's classes are not those of the items.",
             "Choose a model that was made for these items.",

@@ -1,0 +1,195 @@
+/* loupe.scatter, the painters: very many points on a canvas, from typed arrays that are never copied.
+ *
+ * A painter takes {x, y, kinds, marked, n, colours} and a view {x, y, scale} (the data at the middle of the canvas,
+ * and CSS pixels a unit; y grows upwards) and draws every point. Two of them draw the same points: WebGL where a GPU
+ * does it, else a splat into one ImageData, whose cost is a few additions a point.
+ */
+window.loupe = window.loupe || {};
+(function (loupe) {
+    "use strict";
+    const DISCS = 6000;          // up to so many points are drawn as antialiased discs
+    const FAINT = 0.12;          // opacity of what is not marked while something is
+    const NO_POINT = 255;
+
+    /** Radius of a point in CSS pixels: the more there are, the smaller, down to one device pixel. */
+    function radius(n) {
+        if (n <= 600) return 4.5;
+        if (n <= DISCS) return 3;
+        return n <= 60000 ? 1 : 0.5;
+    }
+
+    /** Opacity of one point: where many lie on each other the sum still tells how many. */
+    const opacity = (n) => (n <= DISCS ? 0.85 : Math.max(0.25, Math.min(0.85, 60000 / n)));
+
+    /** "#rrggbb" as [r, g, b]. */
+    function rgb(text) {
+        const code = parseInt(text.slice(1), 16);
+        return [(code >> 16) & 255, (code >> 8) & 255, code & 255];
+    }
+
+    /** A step through n rows that meets each once and neighbours late. */
+    function strides(n) {
+        const common = (a, b) => (b ? common(b, a % b) : a);
+        let step = Math.max(1, Math.round(n * 0.618));
+        while (common(step, n) !== 1) step += 1;
+        return step;
+    }
+
+    /** Antialiased discs, for few points. */
+    function discs(canvas, points, view, ratio) {
+        const {x, y, kinds, marked, n, colours} = points, context = canvas.getContext("2d");
+        const r = radius(n) * ratio, scale = view.scale * ratio, left = canvas.width / 2 - view.x * scale, top = canvas.height / 2 + view.y * scale;
+        context.clearRect(0, 0, canvas.width, canvas.height);
+        const steps = strides(n);
+        // In an order that mixes the kinds, so that the last one does not lie on all others.
+        const pass = (isMarked, alpha) => {
+            context.globalAlpha = alpha;
+            for (let at = 0, i = 0; at < n; at += 1, i = (i + steps) % n) {
+                if (marked && Boolean(marked[i]) !== isMarked) continue;
+                context.fillStyle = colours[kinds ? kinds[i] : 0];
+                context.beginPath();
+                context.arc(left + x[i] * scale, top - y[i] * scale, r, 0, 6.2832);
+                context.fill();
+            }
+        };
+        if (marked) pass(false, FAINT);
+        pass(true, opacity(n));
+        context.globalAlpha = 1;
+    }
+
+    let counts = new Uint16Array(0), tops = new Uint8Array(0), lit = new Uint16Array(0);
+
+    /** Counts by pixel, then one pass over the pixels: a point costs a few additions, whatever it looks like. */
+    function splat(canvas, points, view, ratio) {
+        const {x, y, kinds, marked, n, colours} = points, width = canvas.width, height = canvas.height, pixels = width * height;
+        if (counts.length !== pixels) {
+            counts = new Uint16Array(pixels);
+            tops = new Uint8Array(pixels);
+            lit = new Uint16Array(pixels);
+        } else {
+            counts.fill(0);
+            if (marked) lit.fill(0);
+        }
+        const scale = view.scale * ratio, left = width / 2 - view.x * scale, top = height / 2 + view.y * scale;
+        const side = Math.max(1, Math.round(2 * radius(n) * ratio));
+        for (let i = 0; i < n; i += 1) {
+            const px = (left + x[i] * scale) | 0, py = (top - y[i] * scale) | 0;
+            if (px < 0 || py < 0 || px + side > width || py + side > height) continue;
+            const kind = kinds ? kinds[i] : 0, isLit = marked ? marked[i] : 0;
+            for (let row = 0; row < side; row += 1) {
+                for (let at = (py + row) * width + px, end = at + side; at < end; at += 1) {
+                    if (counts[at] < 65535) counts[at] += 1;
+                    if (isLit) { lit[at] += 1; tops[at] = kind; } else if (!marked || !lit[at]) tops[at] = kind;
+                }
+            }
+        }
+        paint(canvas, colours.map(rgb), opacity(n), Boolean(marked));
+    }
+
+    function paint(canvas, colours, alpha, isMarking) {
+        const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
+        const out = new Uint32Array(image.data.buffer), pixels = out.length;
+        const table = (one) => Uint8Array.from({length: 64}, (_, count) => Math.round(255 * (1 - (1 - one) ** count)));
+        const full = table(alpha), faint = table(alpha * FAINT), words = colours.map(([r, g, b]) => (b << 16) | (g << 8) | r);
+        for (let at = 0; at < pixels; at += 1) {
+            const count = counts[at];
+            if (!count) continue;
+            const isLit = !isMarking || lit[at] > 0;
+            const much = isMarking && isLit ? lit[at] : count;
+            out[at] = ((isLit ? full : faint)[much < 64 ? much : 63] << 24) | words[tops[at]];
+        }
+        context.putImageData(image, 0, 0);
+    }
+
+    const VERTEX = `attribute vec2 a; attribute float kind; attribute float mark; uniform vec4 view; uniform float size; uniform float marking;
+        uniform vec3 colours[8]; uniform float alpha; varying vec4 colour;
+        void main() {
+            gl_Position = vec4(a * view.xy + view.zw, 0.0, 1.0);
+            gl_PointSize = size;
+            vec3 c = colours[0];
+            for (int i = 0; i < 8; i++) if (float(i) == kind) c = colours[i];
+            float strength = alpha * (marking > 0.5 && mark < 0.5 ? ${FAINT.toFixed(2)} : 1.0);
+            colour = vec4(c * strength, strength);
+        }`;
+    const FRAGMENT = `precision mediump float; varying vec4 colour; uniform float round_;
+        void main() { if (round_ > 0.5 && distance(gl_PointCoord, vec2(0.5)) > 0.5) discard; gl_FragColor = colour; }`;
+
+    /** Whether WebGL is drawn by the processor, which browsers do not always own up to. */
+    function isSoftware(gl) {
+        const told = gl.getExtension("WEBGL_debug_renderer_info");
+        return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(told ? gl.getParameter(told.UNMASKED_RENDERER_WEBGL) : "");
+    }
+
+    /** Points on the GPU; null where there is none (a software renderer is slower than the splat). */
+    function onGpu(canvas) {
+        const gl = canvas.getContext("webgl", {preserveDrawingBuffer: true, premultipliedAlpha: true});
+        if (!gl) return null;
+        const program = gl.createProgram();
+        [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]].forEach(([kind, text]) => {
+            const shader = gl.createShader(kind);
+            gl.shaderSource(shader, text);
+            gl.compileShader(shader);
+            gl.attachShader(program, shader);
+        });
+        gl.linkProgram(program);
+        if (!gl.getProgramParameter(program, gl.LINK_STATUS)) return null;
+        gl.useProgram(program);
+        const at = (name) => gl.getUniformLocation(program, name), place = (name) => gl.getAttribLocation(program, name);
+        const buffers = {a: gl.createBuffer(), b: gl.createBuffer(), kind: gl.createBuffer(), mark: gl.createBuffer()};
+        let held = null, heldMarks = null, both = null;
+
+        function fill(name, data, size, type) {
+            gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name]);
+            gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+            gl.enableVertexAttribArray(place(name));
+            gl.vertexAttribPointer(place(name), size, type, false, 0, 0);
+        }
+
+        function upload(points) {
+            if (held !== points.x) {
+                held = points.x;
+                both = new Float32Array(2 * points.n);
+                for (let i = 0; i < points.n; i += 1) { both[2 * i] = points.x[i]; both[2 * i + 1] = points.y[i]; }
+                fill("a", both, 2, gl.FLOAT);
+                fill("kind", points.kinds || new Uint8Array(points.n), 1, gl.UNSIGNED_BYTE);
+                both = null;
+                heldMarks = undefined;
+            }
+            if (heldMarks !== points.marked || points.isMarkedAnew) {
+                heldMarks = points.marked;
+                fill("mark", points.marked || new Uint8Array(points.n), 1, gl.UNSIGNED_BYTE);
+                points.isMarkedAnew = false;
+            }
+        }
+
+        return function draw(_canvas, points, view, ratio) {
+            upload(points);
+            gl.viewport(0, 0, canvas.width, canvas.height);
+            gl.clearColor(0, 0, 0, 0);
+            gl.clear(gl.COLOR_BUFFER_BIT);
+            gl.enable(gl.BLEND);
+            gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+            const sx = (2 * view.scale * ratio) / canvas.width, sy = (2 * view.scale * ratio) / canvas.height;
+            gl.uniform4f(at("view"), sx, sy, -view.x * sx, -view.y * sy);
+            gl.uniform1f(at("size"), Math.max(1, 2 * radius(points.n) * ratio));
+            gl.uniform1f(at("round_"), points.n <= DISCS ? 1 : 0);
+            gl.uniform1f(at("alpha"), opacity(points.n));
+            gl.uniform1f(at("marking"), points.marked ? 1 : 0);
+            gl.uniform3fv(at("colours"), Float32Array.from({length: 24}, (_, i) => (points.colours[i / 3 | 0] ? rgb(points.colours[i / 3 | 0])[i % 3] / 255 : 0)));
+            gl.drawArrays(gl.POINTS, 0, points.n);
+        };
+    }
+
+    /** A painter for a canvas: {draw, name}. `renderer` may ask for one by name: "webgl", "splat". */
+    function painter(canvas, renderer) {
+        // A canvas keeps the first kind of context it was asked for, so the GPU is looked for on another one.
+        const probe = renderer === "splat" ? null : document.createElement("canvas").getContext("webgl", {failIfMajorPerformanceCaveat: renderer !== "webgl"});
+        const isThere = probe && (renderer === "webgl" || !isSoftware(probe));
+        probe?.getExtension("WEBGL_lose_context")?.loseContext();
+        const gpu = isThere ? onGpu(canvas) : null;
+        if (gpu) return {draw: gpu, name: "webgl"};
+        return {draw: (surface, points, view, ratio) => (points.n <= DISCS ? discs : splat)(surface, points, view, ratio), name: "splat"};
+    }
+
+    loupe.scatterDraw = {painter, radius, NO_POINT};
+})(window.loupe);

@@ -1,0 +1,185 @@
+/* Metric learning: what the parts of the page share. Arrays come from /_metric once; what moves with the pointer stays here.
+ *
+ *   loupe.metric.run(card, name, settings)  arrays of a job's result; the card shows the job that makes what is missing
+ *   loupe.metric.space(loss)                embeddings and places of one loss
+ *   loupe.metric.nearest(space, distance, row, n)  rows and distances, computed here
+ */
+window.loupe = window.loupe || {};
+(function (loupe) {
+    "use strict";
+    const P = "metric-learning";
+    const now = {told: null, likeness: null, codes: null, visit: ""};
+    const SCALE = 127;
+    const BUSY_MS = [400, 1600, 4000, 8000];
+
+    const at = (name) => document.getElementById(`${P}-${name}`);
+    const isHere = () => Boolean(at("page"));
+    const setProps = (id, props) => { if (isHere()) window.dash_clientside.set_props(id, props); };
+    const set = (key, value) => setProps({type: "control", page: P, key}, {value});
+    const values = () => loupe.state.current().values || {};
+    const value = (key) => values()[key];
+    const say = (card, kind, more) => {
+        if (loupe.card.find(`${P}-${card}`)) loupe.card.setState(`${P}-${card}`, {kind, ...more});
+    };
+    const failure = (message, hint, status) => Object.assign(new Error(message), {hint: hint || "", status});
+
+    function honest(card, parts) {
+        const line = document.getElementById(JSON.stringify({card: `${P}-${card}`, type: "honesty"}));
+        if (line) line.textContent = parts.filter(Boolean).join(" · ");
+    }
+
+    /** JSON of a route; what it refuses becomes an Error with its sentence. */
+    async function ask(address, body, waits = BUSY_MS) {
+        const isForm = body instanceof FormData;
+        const options = body && {method: "POST", headers: isForm ? {} : {"Content-Type": "application/json"}, body: isForm ? body : JSON.stringify(body)};
+        let answer;
+        try {
+            answer = await fetch(address, options);
+        } catch (_offline) {
+            throw failure("The server does not answer.", "Check that Loupe is still running.", 0);
+        }
+        const held = await answer.json().catch(() => ({}));
+        if (answer.status === 503 && waits.length && isHere()) {
+            await new Promise((resolve) => { setTimeout(resolve, waits[0]); });
+            return ask(address, body, waits.slice(1));
+        }
+        if (!answer.ok) throw failure(held.message || `The server answered ${answer.status}.`, held.hint, answer.status);
+        return held;
+    }
+
+    const until = (job) => new Promise((resolve) => {
+        loupe.jobs.watch(job, (view) => { if (loupe.jobs.isFinal(view)) resolve(view); });
+    });
+
+    /** The arrays of one result. Where it is still to be computed, the card shows the job. */
+    async function run(card, name, settings) {
+        const told = await ask(`/_metric/start/${name}`, settings);
+        if (told.job) {
+            say(card, "job", {jobId: told.job, message: told.title, keep: loupe.card.stateOf(`${P}-${card}`)?.kind === "ready"});
+            const view = await until(told.job);
+            if (view.state === "cancelled") throw failure("Cancelled.", "", -1);
+            if (view.state !== "done") throw failure(view.error_message || "The job failed.", view.error_hint || "", -1);
+        }
+        return (await loupe.wire.fetch(`/_data/${told.result}`)).arrays;
+    }
+
+    function failed(card, error) {
+        if (isHere() && error.message !== "Cancelled.") say(card, "failed", {message: error.message, hint: error.hint});
+    }
+
+    /** Only the newest question of a card is answered: `fresh(card)` says whether this one still is. */
+    const newest = new Map();
+    function turn(card) {
+        const mine = (newest.get(card) || 0) + 1;
+        newest.set(card, mine);
+        return () => newest.get(card) === mine && isHere();
+    }
+
+    // ---- the bundled data
+
+    const spaces = new Map();
+    function space(loss) {
+        if (!spaces.has(loss)) spaces.set(loss, loupe.wire.fetch(`/_metric/space/${loss}`).then((found) => unpacked(found.arrays)).catch((error) => { spaces.delete(loss); throw error; }));
+        return spaces.get(loss);
+    }
+
+    function unpacked(arrays) {
+        const {data, shape} = arrays.embedding, x = new Float32Array(data.length);
+        for (let i = 0; i < x.length; i += 1) x[i] = data[i] / SCALE;
+        const places = Object.fromEntries(["umap", "tsne", "pca"].filter((key) => arrays[key]).map((key) => [key, arrays[key].data]));
+        return {x, n: shape[0], d: shape[1], places};
+    }
+
+    /** Distance of every row to one, as the loss measures it. */
+    function distances({x, n, d}, distance, row) {
+        const found = new Float64Array(n), q = x.subarray(row * d, row * d + d);
+        let qq = 0, mean = 0;
+        for (let k = 0; k < d; k += 1) { qq += q[k] * q[k]; mean += q[k] / d; }
+        const variance = qq / d - mean * mean;
+        for (let i = 0; i < n; i += 1) {
+            let dot = 0, size = 0, sum = 0, square = 0;
+            const from = i * d;
+            for (let k = 0; k < d; k += 1) {
+                const v = x[from + k], e = q[k] - v;
+                dot += q[k] * v; size += v * v; sum += e; square += e * e;
+            }
+            if (distance === "dot") found[i] = -dot;
+            else if (distance === "cosine") found[i] = 1 - dot / Math.sqrt(qq * size);
+            else if (distance === "snr") found[i] = (square / d - (sum / d) ** 2) / variance;
+            else found[i] = distance === "euclidean" ? Math.sqrt(square) : square;
+        }
+        return found;
+    }
+
+    /** The nearest `count` other rows, nearest first; equal distances in the order of the rows. */
+    function nearest(held, distance, row, count) {
+        const far = distances(held, distance, row);
+        const rows = Array.from(far.keys()).filter((i) => i !== row).sort((a, b) => far[a] - far[b] || a - b);
+        return {rows: rows.slice(0, count), order: rows, far};
+    }
+
+    const loss = (key) => now.told?.losses.find((one) => one.key === key);
+    const property = (name) => now.told?.properties.find((one) => one.name === name);
+    const index = (name) => now.told.properties.findIndex((one) => one.name === name);
+    const code = (row, name) => now.codes[row * now.told.properties.length + index(name)];
+    const label = (name, k) => {
+        const {values: all, unit} = property(name), text = all[k];
+        return Number.isFinite(Number(text)) ? `${Number(text)}${unit}` : text;
+    };
+    const picture = (row) => `/_metric/picture/${row}.webp`;
+    const fold = () => `fold 1 of 3 · weights ${(now.told?.weights || "").slice(0, 8)}`;
+    const data = () => `${now.told?.n.toLocaleString("en-US")} renders ${(now.told?.data || "").slice(0, 8)}`;
+
+    // ---- numbers and colours
+
+    const MINUS = "−";
+    const number = (v, digits = 2) => (Number.isFinite(v) ? (v < 0 ? MINUS : "") + Math.abs(v).toFixed(digits) : "–");
+    const pvalue = (p) => (!Number.isFinite(p) ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3));
+    const STOPS = [[68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [253, 231, 37]];
+    /** Viridis at 0 to 1. */
+    function viridis(share) {
+        const t = Math.min(1, Math.max(0, share)) * (STOPS.length - 1), i = Math.min(STOPS.length - 2, Math.floor(t)), f = t - i;
+        return STOPS[i].map((v, k) => Math.round(v + f * (STOPS[i + 1][k] - v)));
+    }
+    const css = (rgb) => `rgb(${rgb.join(",")})`;
+    const ink = (rgb) => (0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2] > 140 ? "#10131a" : "#ffffff");
+    /** Colours of the values of a property: hues as themselves where they are hues, else in order. */
+    function palette(name) {
+        const held = property(name), n = held.values.length;
+        if (name === "car_model") return held.values.map((_, k) => loupe.theme.models[k % loupe.theme.models.length]);
+        if (held.is_ring) return held.values.map((_, k) => `hsl(${Math.round((360 * k) / n)} 62% ${loupe.theme.scheme() === "dark" ? 60 : 46}%)`);
+        return held.values.map((_, k) => css(viridis(0.08 + (0.84 * k) / Math.max(1, n - 1))));
+    }
+
+    /** A canvas with a map of bytes (side × side) painted in viridis over nothing. */
+    function painted(bytes, side, paint = (v) => [...viridis(v / 255), 255]) {
+        const canvas = document.createElement("canvas");
+        canvas.width = canvas.height = side;
+        const context = canvas.getContext("2d"), image = context.createImageData(side, side);
+        for (let i = 0; i < side * side; i += 1) image.data.set(paint(bytes[i]), 4 * i);
+        context.putImageData(image, 0, 0);
+        return canvas;
+    }
+
+    /** A canvas with RGB bytes (side × side × 3). */
+    function rendered(bytes, side) {
+        const canvas = document.createElement("canvas");
+        canvas.width = canvas.height = side;
+        const context = canvas.getContext("2d"), image = context.createImageData(side, side);
+        for (let i = 0; i < side * side; i += 1) {
+            image.data.set(bytes.subarray(3 * i, 3 * i + 3), 4 * i);
+            image.data[4 * i + 3] = 255;
+        }
+        context.putImageData(image, 0, 0);
+        return canvas;
+    }
+
+    /** Draw a plotly figure in the colours of the theme. */
+    function draw(name, traces, layout) {
+        if (!at(name)) return;
+        setProps(`${P}-${name}`, {figure: {data: traces, layout: {template: loupe.theme.template(), showlegend: false, ...layout}}});
+    }
+
+    loupe.metric = {P, now, at, isHere, setProps, set, values, value, say, failure, honest, ask, until, run, failed, turn, space, distances, nearest,
+        loss, property, index, code, label, picture, fold, data, number, pvalue, viridis, css, ink, palette, painted, rendered, draw};
+})(window.loupe);

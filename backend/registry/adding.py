@@ -1,0 +1,184 @@
+"""Adding to the registry and removing from it: for the command line, ``loupe.toml`` and jobs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend import catalog, datasets
+from backend.errors import BackendError, BadRequest
+from backend.items import to_batch
+from backend.protocols import F32
+from backend.registry import building, guess, index, items, kinds, store, validate, views
+from backend.registry.data_spec import SetSpec
+from backend.registry.data_spec import kind_of as set_kind_of
+from backend.registry.spec import ModelSpec, from_json
+from backend.registry.validate import Report
+
+Progress = Callable[[int, int], None]
+
+
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+    del done, total
+
+
+def model_spec(path: str, name: str, given: Mapping[str, Any]) -> tuple[ModelSpec, list[str]]:
+    """The spec of a file, a folder or ``timm:NAME``, completed from the file itself, and what was
+    guessed.
+
+    Raises:
+        BadRequest: the path is not a model, or a value is not usable.
+    """
+    store.refuse_taken(name, catalog.models(), "model")
+    if path.startswith("timm:"):
+        kind, place = "timm", path.removeprefix("timm:")
+    else:
+        kind, place = kinds.kind_of(Path(path)), str(Path(path).resolve())
+    return guess.guessed(from_json({**given, "name": name, "kind": kind, "path": place}))
+
+
+def add_model(path: str, name: str, given: Mapping[str, Any], data: str = "") -> Report:
+    """Registers a model that has answered on three items.
+
+    Args:
+        given: fields of the spec that its owner says.
+        data: a registered set whose first three images are tried; made-up ones unless given.
+
+    Raises:
+        BadRequest: it cannot be read, or does not answer as a classifier does.
+    """
+    spec, guesses = model_spec(path, name, given)
+    report = validate.validated(spec, _trial(data, spec) if data else None)
+    report.notes[:0] = [f"From the file: {text}." for text in guesses]
+    registry = store.required()
+    registry.put_model(report.spec, building.fingerprint(report.spec), report.to_json())
+    return report
+
+
+def edit_model(name: str, given: Mapping[str, Any]) -> Report:
+    """Changes what a registered model's spec says, after it has answered with that.
+
+    Raises:
+        NotFound, BadRequest: as :func:`add_model`.
+    """
+    held = store.required().model(name)
+    refused = {"name", "kind", "path"} & given.keys()
+    if refused:
+        raise BadRequest(f"{refused.pop()} cannot be changed.", "Add the model again.")
+    # Layers and output were found with the old values: they are found again.
+    again = {"output": "auto", "layers": [], "embedding": ""}
+    report = validate.validated(held.spec.changed({**again, **given}))
+    fingerprint = building.fingerprint(report.spec)
+    store.required().put_model(report.spec, fingerprint, report.to_json())
+    return report
+
+
+def remove_model(name: str) -> None:
+    """Forgets a model; its own file stays, an uploaded copy goes. Raises NotFound."""
+    held = store.required().model(name)
+    store.required().remove_model(name)
+    _remove_upload(held.spec.path)
+
+
+def add_set(
+    path: str, name: str, given: Mapping[str, Any], progress: Progress = quiet
+) -> Mapping[str, Any]:
+    """Registers and indexes a data set, and decodes it for the models that fit; its summary.
+
+    Raises:
+        BadRequest: it cannot be read. Cancelled: by ``progress``.
+    """
+    store.refuse_taken(name, datasets.bundled(), "data set")
+    where = Path(path)
+    spec = SetSpec(name, set_kind_of(where), str(where.resolve())).changed(given)
+    if spec.labels:
+        spec = spec.changed({"labels": str(Path(spec.labels).resolve())})
+    return _indexed(spec, progress)
+
+
+def index_again(name: str, progress: Progress = quiet) -> Mapping[str, Any]:
+    """Reads what is new or changed in a registered set. Raises as :func:`add_set`."""
+    return _indexed(store.required().set(name).spec, progress)
+
+
+def _indexed(spec: SetSpec, progress: Progress) -> Mapping[str, Any]:
+    asked = spec
+    if spec.kind != "arrays" and _are_own_names(spec):
+        asked = spec.changed({"classes": []})  # a new class folder is a new class
+    made, fingerprint, summary = index.build(asked, progress)
+    store.required().put_set(made, fingerprint, summary)
+    held = store.required().set(made.name)
+    for size in views.sizes_of(held):
+        items.prepare(made.name, size)
+    return summary
+
+
+def _are_own_names(spec: SetSpec) -> bool:
+    """Whether a set's classes are those that an earlier index found in it."""
+    held = store.sets().get(spec.name)
+    return held is not None and tuple(sorted(spec.classes)) == spec.classes
+
+
+def remove_set(name: str) -> None:
+    """Forgets a data set and its index; its own files stay. Raises NotFound."""
+    held = store.required().set(name)
+    store.required().remove_set(name)
+    shutil.rmtree(index.folder(name), ignore_errors=True)
+    _remove_upload(held.spec.path)
+
+
+def _remove_upload(path: str) -> None:
+    from backend.registry.uploading import folder
+
+    where = Path(path)
+    if not where.is_relative_to(folder()):
+        return
+    own = folder() / where.relative_to(folder()).parts[0]
+    if own.is_dir():
+        shutil.rmtree(own, ignore_errors=True)
+    else:
+        own.unlink(missing_ok=True)
+
+
+def _trial(data: str, spec: ModelSpec) -> F32:
+    """Three images of a registered set at the model's size, spread over it."""
+    held = items.load(items.key_of(data, spec.input))
+    rows = np.linspace(0, len(held) - 1, validate.ITEMS).astype(int).tolist()
+    return to_batch(held.images(rows))
+
+
+def embedded(name: str, data: str, progress: Progress = quiet) -> dict[str, Any]:
+    """The embedding layer's output for a registered set: ``embeddings`` (n, d) float32, with
+    ``ids``, ``labels``, ``classes`` and ``names``.
+
+    Raises:
+        BadRequest: the model has no such layer, or cannot take the set.
+    """
+    from backend.torch_backend import TorchBackend
+
+    held = store.required().model(name)
+    model = catalog.load_model(name)
+    if not held.spec.embedding or not isinstance(model, TorchBackend):
+        raise BackendError(
+            f"{name} has no layer that puts out a vector.",
+            "ONNX and served functions show none; export the model with torch.export.",
+        )
+    found = items.load(items.key_of(data, held.spec.input))
+    made = []
+    for start in range(0, len(found), 64):
+        progress(start, len(found))
+        rows = np.arange(start, min(start + 64, len(found)))
+        made.append(model.embed(to_batch(found.images(rows)), held.spec.embedding))
+    progress(len(found), len(found))
+    return {
+        "embeddings": np.concatenate(made),
+        "ids": found.ids,
+        "labels": found.labels,
+        "classes": np.array(found.classes),
+        "names": np.array(found.names),
+    }

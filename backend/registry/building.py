@@ -1,0 +1,91 @@
+"""From a registered model to something that predicts; imports torch only for kinds that need it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final
+
+from backend.errors import BadRequest, NotFound
+from backend.protocols import ModelBackend
+from backend.registry import store
+from backend.registry.spec import ModelSpec
+
+BLOCK: Final = 1 << 20
+NOT_NUMBERS: Final = ("name", "title", "licence", "data", "path", "layers", "embedding")
+
+
+def build(spec: ModelSpec, fingerprint: str, device: str) -> ModelBackend:
+    """The model of a spec, ready to predict.
+
+    Raises:
+        BadRequest: the file is gone or unreadable, or the spec does not say enough.
+    """
+    if not spec.is_whole:
+        missing = "input size" if not all(spec.input) else "classes"
+        raise BadRequest(
+            f"The {missing} of {spec.name} is not known.", "Give --input and --classes."
+        )
+    card = spec.card(fingerprint)
+    if spec.kind == "onnx":
+        from backend.registry.onnx_model import OnnxBackend
+
+        return OnnxBackend(spec, card, store.settings().torch_threads)
+    if spec.kind == "callable":
+        from backend.registry.served_model import ServedBackend
+
+        return ServedBackend(spec, card)
+    from backend.registry.torch_models import Scaled, load
+    from backend.torch_backend import TorchBackend
+
+    return TorchBackend(Scaled(load(spec), spec), card, device, is_prepared=True)
+
+
+def registered(name: str, device: str) -> ModelBackend:
+    """A registered model, ready to predict, if its files are still those that were added.
+
+    Raises:
+        NotFound: it is not registered, or its files are gone.
+        BadRequest: its files have changed.
+    """
+    held = store.required().model(name)
+    if fingerprint(held.spec) != held.fingerprint:
+        raise BadRequest(
+            f"The files of {name} are no longer those that were added.",
+            "Add the model again under this name, so that old results are not mistaken for its.",
+        )
+    return build(held.spec, held.fingerprint, device)
+
+
+def fingerprint(spec: ModelSpec) -> str:
+    """64 hex digits of a model's files and of what its spec says about numbers.
+
+    Raises:
+        NotFound: a file is gone.
+    """
+    told = {k: v for k, v in spec.to_json().items() if k not in NOT_NUMBERS}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for path in _files(spec):
+        digest.update(path.name.encode())
+        try:
+            with path.open("rb") as file:
+                while block := file.read(BLOCK):
+                    digest.update(block)
+        except OSError as error:
+            raise NotFound(
+                f"The file {path.name!r} of {spec.name} is gone or cannot be read.",
+                "Put it back, or add the model again from where it lies now.",
+            ) from error
+    if spec.kind in ("timm", "callable"):
+        digest.update(spec.path.encode())
+    return digest.hexdigest()
+
+
+def _files(spec: ModelSpec) -> list[Path]:
+    if spec.kind in ("timm", "callable"):
+        return []
+    path = Path(spec.path)
+    if spec.kind == "transformers":
+        return [path / "config.json", *sorted(path.glob("*.safetensors"))]
+    return [path]

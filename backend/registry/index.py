@@ -1,0 +1,305 @@
+"""The index of a data set: for every image its hash, size, thumbnail and look, made once.
+
+Only what is new or changed since the last time is read again. The index lies in the state folder;
+the images stay where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from backend.errors import BackendError, BadRequest
+from backend.files import private_folder, write_atomic
+from backend.protocols import U8
+from backend.registry import arrays, reading, store
+from backend.registry.data_spec import SetSpec
+from backend.uploads import FORMATS, MAX_PIXELS, MODES
+
+THUMB_PX: Final = 96
+LOOK: Final = (9, 8)  # columns and rows of what near-duplicates are compared by
+THREADS: Final = 2
+CHUNK: Final = 256
+SHOWN_PROBLEMS: Final = 50
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Index:
+    """What is known of every image, in the set's order.
+
+    Attributes:
+        names: (n,) text. labels: (n,) places among the classes, -1 unknown. splits: (n,) text.
+        hashes: (n,) 16 hex digits of each content's sha256.
+        sizes: (n, 2) width and height in px.
+        looks: (n, 72) each picture in grey on 9 × 8 px, by which near-duplicates are found.
+        stamps: (n, 2) time of change and size of each file, by which a change is noticed.
+        thumbs: WebP bytes one after the other; starts: (n + 1,) where each begins.
+    """
+
+    names: NDArray[Any]
+    labels: NDArray[np.int64]
+    splits: NDArray[Any]
+    hashes: NDArray[Any]
+    sizes: NDArray[np.int32]
+    looks: NDArray[np.uint8]
+    stamps: NDArray[np.float64]
+    thumbs: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+
+    def thumb(self, row: int) -> bytes:
+        """The thumbnail of a row as WebP."""
+        return self.thumbs[self.starts[row] : self.starts[row + 1]].tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One image as the index knows it."""
+
+    sha: str
+    size: tuple[int, int]
+    look: NDArray[np.uint8]
+    thumb: bytes
+
+
+FIELDS: Final = tuple(Index.__slots__)
+
+
+def folder(name: str) -> Path:
+    """Where the index and the prepared pixels of a set lie."""
+    return store.home() / "sets" / name
+
+
+def load(name: str) -> Index:
+    """The stored index of a set.
+
+    Raises:
+        BadRequest: it is gone; the set must be indexed again.
+    """
+    try:
+        with np.load(folder(name) / "index.npz", allow_pickle=False) as file:
+            held = {key: file[key] for key in FIELDS if key != "thumbs"}
+        thumbs = np.load(folder(name) / "thumbs.npy", mmap_mode="r", allow_pickle=False)
+        return Index(**held, thumbs=thumbs)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise BadRequest(
+            f"The index of {name} is gone.",
+            f"Run `python -m backend data index {name}`, or Index again on the Library page.",
+        ) from error
+
+
+def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, Any]]:
+    """Indexes a set and stores that; the spec with its classes, its fingerprint and its summary.
+
+    Raises:
+        BadRequest: nothing of it can be used. Cancelled: by ``progress``.
+    """
+    if spec.kind == "arrays":
+        index, problems, texts, fresh = _of_arrays(spec, progress)
+    else:
+        index, problems, texts, fresh = _of_files(spec, progress)
+    classes = reading.classes_of(spec, texts)
+    place = {label: number for number, label in enumerate(classes)}
+    index.labels = np.array([place.get(text, -1) for text in texts], np.int64)
+    spec = spec.changed({"classes": list(classes)})
+    digest = hashlib.sha256(json.dumps([list(classes), spec.kind]).encode())
+    for array in (index.names, index.hashes, index.labels):
+        digest.update(json.dumps(array.tolist()).encode())
+    private_folder(folder(spec.name))
+    held = {key: getattr(index, key) for key in FIELDS if key != "thumbs"}
+    write_atomic(folder(spec.name) / "thumbs.npy", partial(_send, index.thumbs))
+    write_atomic(folder(spec.name) / "index.npz", partial(_send_all, held))
+    return spec, digest.hexdigest(), _summary(index, classes, problems, fresh)
+
+
+def _send(array: NDArray[Any], out: BinaryIO) -> None:
+    np.save(out, array, allow_pickle=False)
+
+
+def _send_all(held: Mapping[str, NDArray[Any]], out: BinaryIO) -> None:
+    np.savez(out, allow_pickle=False, **dict(held))
+
+
+def _summary(
+    index: Index, classes: Sequence[str], problems: Sequence[tuple[int, str]], fresh: int
+) -> dict[str, Any]:
+    from backend.registry.duplicates import report
+
+    counts = np.bincount(index.labels[index.labels >= 0], minlength=len(classes))
+    return {
+        "items": len(index.names),
+        "read": fresh,
+        "unlabelled": int((index.labels < 0).sum()),
+        "per_class": counts.tolist(),
+        "splits": _counts(index.splits),
+        "smallest": index.sizes.min(axis=0).tolist(),
+        "largest": index.sizes.max(axis=0).tolist(),
+        "problems": len(problems),
+        "first_problems": [list(problem) for problem in problems[:SHOWN_PROBLEMS]],
+        "duplicates": report(index),
+    }
+
+
+def _counts(texts: NDArray[Any]) -> dict[str, int]:
+    values, counts = np.unique(texts, return_counts=True)
+    told = {str(v): int(c) for v, c in zip(values, counts, strict=True)}
+    return {} if list(told) == [""] else told
+
+
+def _of_files(
+    spec: SetSpec, progress: Progress
+) -> tuple[Index, list[tuple[int, str]], list[str], int]:
+    found = reading.listed(spec)
+    old = _known(spec.name)
+    problems, kept, seen, fresh = list(found.problems), [], [], 0
+    stamps = [_stamp(path) for path in found.paths]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(found.paths), CHUNK):
+            progress(start, len(found.paths))
+            rows = range(start, min(start + CHUNK, len(found.paths)))
+            asked = [(found.paths[r], old.get((found.names[r], *stamps[r]))) for r in rows]
+            for row, (one, is_new, wrong) in zip(rows, pool.map(_looked_at, asked), strict=True):
+                if one is None:
+                    problems.append((found.rows[row], f"{found.names[row][:80]}: {wrong}"))
+                    continue
+                kept.append(row)
+                seen.append(one)
+                fresh += is_new
+    progress(len(found.paths), len(found.paths))
+    if not kept:
+        raise BadRequest("None of the images can be read.", problems[0][1])
+    index = _stacked([found.names[r] for r in kept], [found.splits[r] for r in kept], seen)
+    index.stamps = np.array([stamps[r] for r in kept], np.float64).reshape(-1, 2)
+    return index, problems, [found.labels[r] for r in kept], fresh
+
+
+def _of_arrays(
+    spec: SetSpec, progress: Progress
+) -> tuple[Index, list[tuple[int, str]], list[str], int]:
+    pixels, texts = arrays.read(spec)
+    seen = []
+    for start in range(0, len(pixels), CHUNK):
+        progress(start, len(pixels))
+        with ThreadPoolExecutor(THREADS) as pool:
+            seen += list(pool.map(_seen_pixels, pixels[start : start + CHUNK]))
+    progress(len(pixels), len(pixels))
+    names = [f"{text or 'image'} #{row}" for row, text in enumerate(texts)]
+    return _stacked(names, [""] * len(names), seen), [], texts, len(seen)
+
+
+def _known(name: str) -> Mapping[tuple[str, float, float], _Seen]:
+    """What an earlier index says of files by name, time of change and size."""
+    try:
+        old = load(name)
+    except BackendError:
+        return {}
+    return {
+        (str(old.names[row]), float(old.stamps[row, 0]), float(old.stamps[row, 1])): _Seen(
+            str(old.hashes[row]),
+            (int(old.sizes[row, 0]), int(old.sizes[row, 1])),
+            old.looks[row],
+            old.thumb(row),
+        )
+        for row in range(len(old.names))
+    }
+
+
+def _stamp(path: Path) -> tuple[float, float]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0.0, 0.0
+    return stat.st_mtime, float(stat.st_size)
+
+
+def _looked_at(asked: tuple[Path, _Seen | None]) -> tuple[_Seen | None, bool, str]:
+    """What an image is, whether it was read for that, or why it cannot be used."""
+    path, known = asked
+    if known is not None:
+        return known, False, ""
+    try:
+        data = path.read_bytes()
+        width, height = _header(data)
+        small = pyvips.Image.thumbnail_buffer(data, THUMB_PX, height=THUMB_PX, size="both")
+        flat = (small.flatten(background=0) if small.hasalpha() else small).copy_memory()
+        thumb: bytes = flat.colourspace("srgb").webpsave_buffer(Q=75, effort=0, strip=True)
+        look = _look(flat.numpy())
+    except BadRequest as error:
+        return None, True, error.message
+    except UnidentifiedImageError:
+        return None, True, "no image that can be read here"
+    except (OSError, pyvips.Error, SyntaxError, ValueError, EOFError, zlib.error) as error:
+        return None, True, f"damaged or no image ({str(error).strip().splitlines()[0][:80]})"
+    return _Seen(hashlib.sha256(data).hexdigest()[:16], (width, height), look, thumb), True, ""
+
+
+def _header(data: bytes) -> tuple[int, int]:
+    """Width and height, checked before anything is decoded.
+
+    Raises:
+        BadRequest: the image is too large, animated or of another colour mode.
+    """
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise BadRequest(f"{width} x {height} pixels are too many")
+        if picture.mode not in MODES and picture.mode != "CMYK":
+            raise BadRequest(f"the colour mode {picture.mode} is not read")
+        return width, height
+
+
+def _seen_pixels(pixels: U8) -> _Seen:
+    picture = Image.fromarray(pixels)
+    small = picture.copy()
+    small.thumbnail((THUMB_PX, THUMB_PX))
+    held = io.BytesIO()
+    small.save(held, "WEBP", lossless=max(picture.size) <= THUMB_PX, quality=75, method=0)
+    sha = hashlib.sha256(f"{pixels.shape}".encode() + np.ascontiguousarray(pixels).tobytes())
+    return _Seen(
+        sha.hexdigest()[:16],
+        picture.size,
+        _look(np.asarray(small)),
+        held.getvalue(),
+    )
+
+
+def _look(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """The means of 8 × 9 fields of a small picture ``(h, w[, c])`` in grey, ``(72,)``."""
+    grey = pixels.reshape(*pixels.shape[:2], -1)[..., :3].mean(axis=2, dtype=np.float32)
+    for axis, count in ((0, LOOK[1]), (1, LOOK[0])):
+        if grey.shape[axis] < count:
+            grey = np.repeat(grey, -(-count // grey.shape[axis]), axis=axis)
+        starts = np.arange(count) * grey.shape[axis] // count
+        sizes = np.diff([*starts, grey.shape[axis]])
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        grey = np.add.reduceat(grey, starts, axis=axis) / sizes.reshape(shape)
+    told: NDArray[np.uint8] = np.round(grey).astype(np.uint8).reshape(-1)
+    return told
+
+
+def _stacked(names: Sequence[str], splits: Sequence[str], seen: Sequence[_Seen]) -> Index:
+    starts = np.cumsum([0, *(len(one.thumb) for one in seen)], dtype=np.int64)
+    return Index(
+        names=np.array(names, np.str_),
+        labels=np.full(len(seen), -1, np.int64),
+        splits=np.array(splits, np.str_),
+        hashes=np.array([one.sha for one in seen], np.str_),
+        sizes=np.array([one.size for one in seen], np.int32).reshape(-1, 2),
+        looks=np.stack([one.look for one in seen]),
+        stamps=np.zeros((len(seen), 2)),
+        thumbs=np.frombuffer(b"".join(one.thumb for one in seen), np.uint8),
+        starts=starts,
+    )

@@ -1,0 +1,208 @@
+"""HTTP routes of the fair-retrieval page: answers, the survey of all queries, pictures, imports."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from flask import Blueprint, Flask, Response, request
+from numpy.typing import NDArray
+
+from backend.cache import key_of
+from backend.errors import BadRequest
+from backend.fair import pool as pools
+from backend.fair import table
+from backend.fair.groups import both
+from backend.jobs import JobRequest
+from components import fair_state
+from components.fair_state import METHODS
+from components.figures import fair_curves as figures
+from components.json_body import json_body
+from components.nero_figures import plain
+from components.runtime import services
+
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+SLOW_S: Final = 60.0  # the first typed query loads the encoder
+LARGEST_BYTES: Final = 60 * 1024 * 1024
+blueprint = Blueprint("fair", __name__, url_prefix="/_fair")
+
+
+def register(server: Flask) -> None:
+    """Adds the routes."""
+    server.register_blueprint(blueprint)
+
+
+@blueprint.get("/pool")
+def send_pool() -> Response:
+    """What the page knows of the pool: queries, groups, looks and places of its pictures."""
+    held = pools.people()
+    return reply(
+        {
+            "n": len(held),
+            "fingerprint": held.fingerprint,
+            "activities": held.activities,
+            "activity": held.activity,
+            "looks": held.looks,
+            "groups": held.groups,
+            "names": pools.NAMES,
+            "colours": figures.GROUP_COLOURS,
+            "sheet": pools.SHEET,
+            "xy": held.xy,
+        }
+    )
+
+
+@blueprint.get("/people.webp")
+def send_people() -> Response:
+    """All pictures of the pool on one sheet; ``v`` is the pool's fingerprint."""
+    data = (pools.FOLDER / "people.webp").read_bytes()
+    answer = Response(data, mimetype="image/webp")
+    answer.set_etag(hashlib.sha256(data).hexdigest())
+    answer.headers["Cache-Control"] = IMMUTABLE
+    answer.make_conditional(request)
+    return answer
+
+
+@blueprint.post("/answer")
+def send_answer() -> Response:
+    """One query before and after, from a state of the page, with its figures."""
+    values = fair_state.checked(json_body())
+    found = answered(values)
+    view = f"{values['attribute']} {values['own']}"
+    name = METHODS[str(values["method"])]
+    found["figures"] = {
+        "curves": plain(figures.bias(found, after=name, view=view)),
+        "quantiles": plain(figures.quantiles(found, view=view)),
+    }
+    return reply(found)
+
+
+@blueprint.post("/overview")
+def send_overview() -> Response:
+    """All queries of the pool, with figures; ``{job, result, title}`` while it is made."""
+    body = json_body()
+    values = fair_state.checked(body)
+    job = survey_job(values)
+    arrays = services().store.get(job.key)
+    if arrays is None:
+        visit = str(body.get("visit", ""))[:64]
+        job = JobRequest(job.work, job.params, job.title, f"fair-overview@{visit}" if visit else "")
+        submitted = services().jobs.submit(job)
+        return reply({"result": job.key, "job": submitted, "title": job.title})
+    found = document(arrays)
+    view = str(values["attribute"])
+    found["figures"] = {
+        "tradeoff": plain(figures.tradeoff(found, p=float(values["p"]), view=view)),
+        "queries": plain(figures.queries(found, chosen=str(values["query"]), view=view)),
+        "methods": plain(figures.methods(found, view=view)),
+        "predictor": plain(figures.noise(found, view=view)),
+    }
+    return reply(found)
+
+
+@blueprint.post("/import")
+def receive_table() -> Response:
+    """Stores a table of scores and groups: the file ``table``, and ``plus`` and ``minus``.
+
+    ``{own, title, n, counts, has_predicted, has_relevant}``.
+    """
+    file = request.files.get("table")
+    if file is None or not file.filename:
+        raise BadRequest("No table was given.", "Choose a .csv or .parquet file.")
+    if (request.content_length or 0) > LARGEST_BYTES:
+        raise BadRequest("The table is larger than 60 MB.", "Keep the needed columns only.")
+    plus, minus = (request.form.get(name, "").strip() for name in ("plus", "minus"))
+    read = table.loaded(file.stream, file.filename)
+    held = table.scored(read, file.filename, plus, minus)
+    both(held.truth, "table")
+    relevant = np.zeros(len(held.scores), np.uint8)
+    relevant[held.relevant or []] = 1
+    arrays: dict[str, NDArray[Any]] = {
+        "scores": held.scores,
+        "truth": held.truth,
+        "predicted": held.predicted,
+        "relevant": relevant,
+        "ids": np.array([name[:80] for name in held.ids]),
+    }
+    digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()
+    key = key_of("fair.own", 1, content=digest)
+    services().store.put(key, arrays)
+    counts = [int((held.truth == sign).sum()) for sign in (-1, 0, 1)]
+    return reply(
+        {
+            "own": key,
+            "title": file.filename[:80],
+            "n": len(relevant),
+            "counts": counts,
+            "has_predicted": "predicted" in read,
+            "has_relevant": bool(held.relevant),
+        }
+    )
+
+
+def answered(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the worker says of one query; ids of an imported table have their names with them."""
+    asked = fair_state.params(values)
+    own, typed = str(values["own"]), " ".join(str(values["typed"]).split())
+    if own:
+        asked["own"] = own
+    elif typed:
+        asked["vectors"] = vectors_of(typed)
+    else:
+        asked["query"] = str(values["query"])
+    found = document(services().jobs.call("fair.answer", asked, SLOW_S))
+    found["query"] = "your table" if own else typed or values["query"]
+    if own:
+        found["labels"] = _labels(own, found)
+    found["neutral"] = not (set(typed.lower().split()) & pools.GROUP_WORDS)
+    return found
+
+
+def _labels(own: str, found: Mapping[str, Any]) -> dict[str, str]:
+    arrays = services().store.get(own)
+    if arrays is None:
+        return {}
+    names = arrays["ids"]
+    rows = {*found["before"]["ids"], *found["after"]["ids"]}
+    return {str(row): str(names[row]) for row in rows}
+
+
+@lru_cache(maxsize=64)
+def _encoded(typed: str, server: int) -> tuple[tuple[float, ...], ...]:
+    arrays = services().jobs.call("fair.encode", {"text": typed}, SLOW_S)
+    return tuple(map(tuple, arrays["vectors"].astype(float).tolist()))
+
+
+def vectors_of(typed: str) -> list[list[float]]:
+    """A typed query and its prompts as the encoder's vectors."""
+    return [list(row) for row in _encoded(typed, id(services()))]
+
+
+def survey_job(values: Mapping[str, Any]) -> JobRequest:
+    """The job that surveys all queries of the pool, for a checked state."""
+    params = {**fair_state.params(values), "pool": pools.people().fingerprint[:16]}
+    return JobRequest("fair.overview", params, "Fair retrieval: all queries of the list")
+
+
+def surveyed(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The stored survey of a checked state, or None."""
+    arrays = services().store.get(survey_job(values).key)
+    return None if arrays is None else document(arrays)
+
+
+def document(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON that a worker packed."""
+    found: dict[str, Any] = orjson.loads(arrays["json"].tobytes())
+    return found
+
+
+def reply(value: Mapping[str, object]) -> Response:
+    """JSON that nobody keeps; what is not finite is null."""
+    packed = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    answer = Response(packed, mimetype="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

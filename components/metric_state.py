@@ -1,0 +1,69 @@
+"""What a link to the metric-learning page can say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from backend.metric_learning import cars, shipped, views, words
+from components.state import Choice, Field, Schema, Text, Values, Whole, read
+
+PAGE: Final = "metric-learning"
+SOURCES: Final = {"measured": "Measured here", "reported": "Reported", "both": "Both"}
+SORTS: Final = {"family": "by family", "value": "by the property"}
+PLACES: Final = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
+VIEWS: Final = {
+    "sweep": "Sweep",
+    "looks": "Where it looks",
+    "ground": "Background",
+    "words": "Words",
+    "families": "Families",
+    "own": "Your own",
+}
+LIKENESS: Final = {"pearson": "Pearson", "jsd": "JSD", "reported": "Pearson, reported"}
+UNITS: Final = {"fold": "a network", "loss": "a loss"}
+KEY: Final = re.compile(r"([0-9a-f]{64})?\Z")
+MADE: Final = re.compile(r"([0-9a-f]{64}:[a-z_,]{1,200}:\d{1,5}:\d{1,10})?\Z")
+PROMPT_CHARS: Final = 20_000
+LOSS, OTHER, PROPERTY = "multi-similarity", "arcface", "car_model"
+
+
+def schema() -> Schema:
+    """Every key of the state, in the order of the page."""
+    losses = list(views.LOSSES)
+    last = shipped.SHOWN - 1
+    overview: dict[str, Field] = {
+        "loss": Choice(LOSS, losses),
+        "property": Choice(PROPERTY, list(cars.NAMES)),
+        "measure": Choice("nr", list(views.MEASURES)),
+        "source": Choice("measured", list(SOURCES)),
+        "sort": Choice("family", list(SORTS)),
+        "place": Choice("umap", list(PLACES)),
+        "query": Whole(0, 0, last),
+    }
+    detail: dict[str, Field] = {
+        "view": Choice("sweep", list(VIEWS)),
+        "other": Choice(OTHER, losses),
+        "likeness": Choice("pearson", list(LIKENESS)),
+        "partner": Whole(-1, -1, last),
+        "notion": Choice("car colour", list(words.NOTIONS)),
+        "prompts": Text("", PROMPT_CHARS),
+        "dims": Whole(128, 2, 384),
+        "unit": Choice("fold", list(UNITS)),
+        "own": Text("", 64),
+        "made": Text("", 400),
+    }
+    return {**overview, **detail}
+
+
+def opened(query: Mapping[str, str]) -> tuple[Values, list[str]]:
+    """Values and complaints of a page's query."""
+    values, notices = read(query, schema())
+    if not KEY.match(str(values["own"])):
+        notices.append(f"own={str(values['own'])[:40]} is no name of embeddings; it is ignored.")
+        values["own"] = ""
+    if not MADE.match(str(values["made"])):
+        notices.append(f"made={str(values['made'])[:40]} is no data set; it is ignored.")
+        values["made"] = ""
+    return values, notices

@@ -1,0 +1,82 @@
+"""Library: bring my own models and data, and see which views take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from dash import ClientsideFunction, Input, Output, callback, clientside_callback, dcc, html
+from dash import register_page as register_dash_page
+from dash.development.base_component import Component
+
+from components import library_cards as cards
+from components import library_forms as forms
+from components.identity import WORKERS, person
+from components.method_card import named
+from components.runtime import services
+
+register_dash_page(
+    __name__,
+    path="/library",
+    name="Library",
+    title="Library · Loupe",
+    description="Which models and data are mine, and which views take them?",
+    order=80,
+    icon="database",
+)
+
+PAGE: Final = "library-page"
+AGAIN: Final = "library-again"  # written by the browser when a job has ended
+MODELS, SETS, READY = "library-models", "library-sets", "library-ready"
+
+
+def layout(**_query: str) -> html.Div:
+    """The forms; the lists come by callback, as they change while the page is open."""
+    head = html.Header(
+        [
+            html.H1("Library"),
+            html.P(
+                "Your own models and data, run and checked before any view shows them.",
+                className="lp-muted",
+            ),
+        ],
+        className="lp-page-head library-head",
+    )
+    lanes = html.Div(
+        [
+            html.Section(
+                [html.H2("Models"), forms.model_form(), html.Div(id=MODELS)],
+            ),
+            html.Section(
+                [html.H2("Data sets"), forms.set_form(_roots()), html.Div(id=SETS)],
+            ),
+        ],
+        className="library-lanes",
+    )
+    more = html.Div([forms.by_command(), forms.elsewhere()], className="library-more")
+    sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Remove"))
+    held = [sure, dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
+    return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")
+
+
+def _roots() -> Sequence[Path]:
+    """Folders that whoever asks may bring data from; those who only look see none."""
+    asks = person()
+    is_worker = asks is None or asks.role in WORKERS
+    return services().settings.roots if is_worker else ()
+
+
+@callback(Output(MODELS, "children"), Output(SETS, "children"), Input(AGAIN, "data"))
+def show_lists(_again: int) -> tuple[Component, Component]:
+    """What is registered now."""
+    return cards.registered()
+
+
+# Dash starts a callback of a page that mounts only if it has an output there.
+clientside_callback(
+    ClientsideFunction("loupe_library", "ready"),
+    Output(READY, "data"),
+    Input(MODELS, "children"),
+    Input(SETS, "children"),
+)

@@ -1,0 +1,87 @@
+"""docs/bring-your-own.md, followed literally in an empty folder."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from backend import catalog, serving
+from backend.__main__ import main, parser
+from backend.registry import items, project, store
+from backend.settings import PROJECT
+
+DOC = (PROJECT / "docs" / "bring-your-own.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", DOC, flags=re.DOTALL)
+COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("LOUPE_DEVICE", "cpu")
+    monkeypatch.chdir(tmp_path)
+    store.use(None)
+    yield tmp_path
+    store.use(None)
+    items._loaded.cache_clear()
+    catalog._own.cache_clear()
+
+
+def run(command: str) -> int:
+    return main(shlex.split(command)[3:])
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's export about its own internals
+def test_from_a_script_to_embeddings(folder: Path, capsys: pytest.CaptureFixture[str]):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (folder / "photos" / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = rng.integers(0, 255, (40, 50), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{i}.jpg")
+    export, _ = [text for kind, text in BLOCKS if kind == "python"]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 5), nn.ReLU(), nn.Linear(5, 2))
+    exec(export, {"model": model})
+    (add, data), (embed,) = COMMANDS[:2], COMMANDS[2:3]
+    assert run(add) == 0
+    assert run(data) == 0
+    assert "NERO: /nero?task=pets--1x28x28" in capsys.readouterr().out
+    assert run(embed) == 0
+    results = [line for line in COMMANDS if " results " in line]
+    assert [run(line) for line in results] == [0, 0]
+    with np.load("pets-mine.npz", allow_pickle=False) as found:
+        assert found["embeddings"].shape == (8, 5)
+    (toml,) = [text for kind, text in BLOCKS if kind == "toml"]
+    Path("loupe.toml").write_text(toml)
+    assert project.load(folder, lambda line: None) == []
+
+
+def test_the_function(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    _, text = [text for kind, text in BLOCKS if kind == "python"]
+    started: list[str] = []
+
+    def look(command: list[str], **_rest: object) -> None:
+        started.append(command[1])
+        batch = np.ones((2, 1, 9, 9), np.float32)
+        assert catalog.load_model("served", "cpu").predict(batch)[:, 1].min() > 0.9
+
+    monkeypatch.setattr(serving.subprocess, "run", look)
+    exec(text, {"images": np.zeros((3, 9, 9), np.uint8), "labels": np.array([0, 0, 1])})
+    assert started == [str(PROJECT / "app.py")]
+    assert not store.models()  # gone with its process
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m backend")])
+def test_commands_are_understood(command: str):
+    assert parser().parse_args(shlex.split(command)[3:])
+
+
+def test_torch_is_what_the_guide_exports_with():
+    assert hasattr(torch.export, "Dim")
