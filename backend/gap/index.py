@@ -215,7 +215,7 @@ def _best_of_list(index: Index, rows: I64, code: I8, scale: float, k: int) -> I6
     return found
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True)
 def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32) -> None:
     for i in prange(codes.shape[0]):
         total = np.int32(0)
@@ -224,7 +224,7 @@ def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32) ->
         told[i] = total * scales[i] * scale
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _products_of(codes: I8, rows: I64, code: I8, scales: F32, scale: np.float32, told: F32) -> None:
     for at in range(len(rows)):
         i = rows[at]
@@ -234,7 +234,7 @@ def _products_of(codes: I8, rows: I64, code: I8, scales: F32, scale: np.float32,
         told[at] = total * scales[i] * scale
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True)
 def _scaled(products: NDArray[np.int32], scales: F32, asked: F32) -> F32:
     found = np.empty((products.shape[1], products.shape[0]), np.float32)
     for q in prange(products.shape[1]):
