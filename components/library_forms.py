@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from dash import html
@@ -77,9 +76,9 @@ def model_form() -> Component:
     )
 
 
-def set_form(roots: Sequence[Path]) -> Component:
+def set_form() -> Component:
     """A data set from the browser: arrays or an archive, or a folder that the owner has allowed."""
-    allowed = "Below: " + (", ".join(str(root) for root in roots) or "none for your role")
+    allowed = "Below a folder of LOUPE_ROOTS, or data in the state folder"
     path = _field("path", "or a folder or table on this machine", "flowers/", allowed)
     look = html.Button("Look at it first", type="button", id="library-look", className="lp-btn")
     return html.Form(

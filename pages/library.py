@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from dash import ClientsideFunction, Input, Output, callback, clientside_callback, dcc, html
@@ -12,9 +10,7 @@ from dash.development.base_component import Component
 
 from components import library_cards as cards
 from components import library_forms as forms
-from components.identity import WORKERS, person
 from components.method_card import named
-from components.runtime import services
 
 register_dash_page(
     __name__,
@@ -49,7 +45,7 @@ def layout(**_query: str) -> html.Div:
                 [html.H2("Models"), forms.model_form(), html.Div(id=MODELS)],
             ),
             html.Section(
-                [html.H2("Data sets"), forms.set_form(_roots()), html.Div(id=SETS)],
+                [html.H2("Data sets"), forms.set_form(), html.Div(id=SETS)],
             ),
         ],
         className="library-lanes",
@@ -58,13 +54,6 @@ def layout(**_query: str) -> html.Div:
     sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Remove"))
     held = [sure, dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
     return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")
-
-
-def _roots() -> Sequence[Path]:
-    """Folders that whoever asks may bring data from; those who only look see none."""
-    asks = person()
-    is_worker = asks is None or asks.role in WORKERS
-    return services().settings.roots if is_worker else ()
 
 
 @callback(Output(MODELS, "children"), Output(SETS, "children"), Input(AGAIN, "data"))

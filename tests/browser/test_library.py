@@ -64,7 +64,8 @@ def test_from_an_exported_classifier_and_a_folder_to_orbits(
     open_page(page, f"{app_url}/library")
     card = page.locator("#library-model-light")
     expect(card).to_contain_text("Ran on 3 items")
-    expect(card).to_contain_text("Not in Crayon, Zoom-In")
+    expect(card).to_contain_text("Open in Zoom-In (class map)")
+    expect(card).to_contain_text("Not in Crayon, Insights")
     card.get_by_text("Open in NERO").click()
     expect(page.locator("#nero-task")).to_have_value("rooms")
     expect(page.locator("#nero-items .ag-center-cols-container .ag-row").first).to_be_visible(

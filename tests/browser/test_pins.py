@@ -32,7 +32,9 @@ def png() -> bytes:
 
 def test_a_plot_is_pinned_with_a_sentence(page: Page, app_url: str, board: PinStore) -> None:
     open_page(page, f"{app_url}/nero?step=15")
-    expect(page.locator("#nero-aggregate[aria-busy=true]")).to_have_count(0, timeout=60_000)
+    card = page.locator("#nero-aggregate")
+    expect(card).to_contain_text("measured here", timeout=60_000)
+    expect(card).to_have_attribute("aria-busy", "false", timeout=60_000)
     page.get_by_role("button", name="Menu: Aggregate").click()
     page.get_by_role("menuitem", name="Pin with a sentence").click()
     page.get_by_label("Sentence").fill("It breaks at a half turn")
