@@ -148,6 +148,7 @@ results: $(STAMPS)/run  ## the results that the opening views show, and the repo
 	$(BIN)/python -m backend.nero.precompute
 	$(BIN)/python -m benchmarks.nero_report
 	$(BIN)/python -m benchmarks.zoom_report
+	$(BIN)/python -m benchmarks.fair_report  # more seeds after make train-people
 	$(BIN)/python -m benchmarks.crayon_report  # about half an hour
 
 clean:
