@@ -170,7 +170,7 @@ def copyable(command: str) -> Component:
         title="Copy the command",
         **named(aria_label=f"Copy: {command}", data_copy=command),
     )
-    return html.Div([html.Code(command), button], className="library-command")
+    return html.Div([html.Code(command, tabIndex=0), button], className="library-command")
 
 
 def _action(url: str) -> dict[str, Any]:

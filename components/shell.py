@@ -123,7 +123,7 @@ def _tour_button() -> html.Button:
         className="lp-iconbtn",
         title="Tour of this page",
         hidden=True,
-        **named(aria_label="Tour of this page"),
+        **named(aria_label="Show me around: tour of this page"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
@@ -28,7 +29,7 @@ from tests.unit.test_serve import children, is_alive, served
 from tests.waiting import until
 
 FORGED = 10_000
-KILLS = 50
+KILLS = int(os.environ.get("LOUPE_KILLS", "50"))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,9 @@ def test_a_server_killed_at_random_loses_no_acknowledged_answer(tmp_path: Path) 
             ]
             for thread in threads:
                 thread.start()
-            time.sleep(rng.uniform(0.05, 1.5))
+            before = len(acknowledged)
+            until(lambda: len(acknowledged) > before, 60)  # noqa: B023
+            time.sleep(rng.uniform(0, 1.5))
             server.send_signal(signal.SIGKILL)
             for thread in threads:
                 thread.join()
