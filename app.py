@@ -56,6 +56,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     routes.register(app.server, held)
     blueprints.register(app.server)
     shell.register(app)
+    index.keep_config(app)
     app.layout = partial(shell.layout, settings)
     return app
 

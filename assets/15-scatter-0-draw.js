@@ -27,24 +27,30 @@ window.loupe = window.loupe || {};
         return [(code >> 16) & 255, (code >> 8) & 255, code & 255];
     }
 
+    /** A step through n rows that meets each once and neighbours late. */
+    function strides(n) {
+        const common = (a, b) => (b ? common(b, a % b) : a);
+        let step = Math.max(1, Math.round(n * 0.618));
+        while (common(step, n) !== 1) step += 1;
+        return step;
+    }
+
     /** Antialiased discs, for few points. */
     function discs(canvas, points, view, ratio) {
         const {x, y, kinds, marked, n, colours} = points, context = canvas.getContext("2d");
         const r = radius(n) * ratio, scale = view.scale * ratio, left = canvas.width / 2 - view.x * scale, top = canvas.height / 2 + view.y * scale;
         context.clearRect(0, 0, canvas.width, canvas.height);
+        const steps = strides(n);
+        // In an order that mixes the kinds, so that the last one does not lie on all others.
         const pass = (isMarked, alpha) => {
-            colours.forEach((colour, kind) => {
-                context.globalAlpha = alpha;
-                context.fillStyle = colour;
+            context.globalAlpha = alpha;
+            for (let at = 0, i = 0; at < n; at += 1, i = (i + steps) % n) {
+                if (marked && Boolean(marked[i]) !== isMarked) continue;
+                context.fillStyle = colours[kinds ? kinds[i] : 0];
                 context.beginPath();
-                for (let i = 0; i < n; i += 1) {
-                    if ((kinds ? kinds[i] : 0) !== kind || (marked && Boolean(marked[i]) !== isMarked)) continue;
-                    const px = left + x[i] * scale, py = top - y[i] * scale;
-                    context.moveTo(px + r, py);
-                    context.arc(px, py, r, 0, 6.2832);
-                }
+                context.arc(left + x[i] * scale, top - y[i] * scale, r, 0, 6.2832);
                 context.fill();
-            });
+            }
         };
         if (marked) pass(false, FAINT);
         pass(true, opacity(n));

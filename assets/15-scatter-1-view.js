@@ -15,6 +15,8 @@ window.loupe = window.loupe || {};
     const REACH = 8;             // CSS pixels around the pointer in which a point counts as met
     const CLICK = 4;             // a drag shorter than this is a click
     const MARGIN = 0.94;
+    const MANY = 50000;          // points from which a moving view is the last picture shifted, drawn whole when it rests
+    const REST_MS = 90;
     const GRID = 256;            // cells a side of the index for the pointer
 
     function create(host, options) {
@@ -27,15 +29,33 @@ window.loupe = window.loupe || {};
         const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer);
         const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, n: 0, colours: settings.colours || ["#2f6fde"]};
         const view = {x: 0, y: 0, scale: 1};
-        let home = {...view}, ratio = 1, size = [0, 0], index = null, drag = null, mode = "lasso", wanted = 0, rowOf = null;
+        let home = {...view}, ratio = 1, size = [0, 0], index = null, drag = null, mode = "lasso", wanted = 0, rowOf = null, kept = null, resting = 0;
 
         // ---- drawing
 
         function now() {
             wanted = 0;
+            kept = null;
+            clearTimeout(resting);
             if (size[0] && size[1]) draw(canvas, points, view, ratio);
         }
         function later() { if (!wanted) wanted = requestAnimationFrame(now); }
+
+        /** The last whole picture, moved to where the view is now; the strip at its edge comes when the hand rests. */
+        function shift() {
+            if (name !== "splat" || points.n < MANY) { later(); return; }
+            if (!kept) {
+                kept = {picture: document.createElement("canvas"), ...view};
+                kept.picture.width = canvas.width;
+                kept.picture.height = canvas.height;
+                kept.picture.getContext("2d").drawImage(canvas, 0, 0);
+            }
+            const context = canvas.getContext("2d"), scale = view.scale * ratio;
+            context.clearRect(0, 0, canvas.width, canvas.height);
+            context.drawImage(kept.picture, Math.round((kept.x - view.x) * scale), Math.round((view.y - kept.y) * scale));
+            clearTimeout(resting);
+            resting = setTimeout(() => { kept = null; now(); }, REST_MS);
+        }
 
         function resize() {
             const {clientWidth, clientHeight} = host;
@@ -171,7 +191,7 @@ window.loupe = window.loupe || {};
             if (drag.isPan) {
                 view.x = drag.x - (at[0] - drag.from[0]) / view.scale;
                 view.y = drag.y + (at[1] - drag.from[1]) / view.scale;
-                later();
+                shift();
             } else {
                 drag.path.push(at);
                 outline(drag.path);
@@ -202,7 +222,7 @@ window.loupe = window.loupe || {};
         function pan(dx, dy) {
             view.x += dx / view.scale;
             view.y += dy / view.scale;
-            later();
+            shift();
         }
         function reset() { Object.assign(view, home); later(); }
         const KEYS = {ArrowLeft: () => pan(-40, 0), ArrowRight: () => pan(40, 0), ArrowUp: () => pan(0, 40), ArrowDown: () => pan(0, -40),
@@ -260,7 +280,7 @@ window.loupe = window.loupe || {};
             colours(list) { points.colours = list; later(); },
             rowsMarked: () => (points.marked ? points.marked.reduce((sum, one) => sum + one, 0) : 0),
             view: () => ({...view}),
-            destroy() { watcher.disconnect(); cancelAnimationFrame(wanted); host.replaceChildren(); },
+            destroy() { watcher.disconnect(); cancelAnimationFrame(wanted); clearTimeout(resting); host.replaceChildren(); },
         };
     }
 

@@ -28,4 +28,36 @@
     { at: "#crayon-gallery", title: "Where it looks", text: "Images with the map of what decided. Filter by group or by what went wrong." },
     { at: "#crayon-page [role=tablist]", title: "Four steps", text: "Diagnose, ask people yes or no about attention, train with their answers, compare with the original." },
   ]);
+  add("metric-learning", [
+    { at: "#metric-learning-heat", title: "What each embedding clusters by", text: "Losses against properties: above 0, images of one value lie nearer together than chance. Faint cells are not significant. Press one." },
+    { at: "#metric-learning-map", title: "The embedding itself", text: "Coloured by the property of that cell. Lasso images; they go to the selection." },
+    { at: "#metric-learning-near", title: "Neighbours", text: "What is nearest to one image. Lit are the properties that they share." },
+    { at: "#main [role=tablist]", title: "Why, and what to do", text: "Sweep one property, see where a loss looks, swap backgrounds, make an embedding from words, bring your own." },
+  ]);
+  add("modality-gap", [
+    { at: "#modality-gap-map", title: "Images and texts in one space", text: "Lines join the pairs. Models stand side by side on aligned maps; an untrained one is among them." },
+    { at: "#modality-gap-numbers", title: "Exact numbers", text: "Measured in the space itself, not on the map, with bootstrap intervals." },
+    { at: "#modality-gap-slider", title: "Move the gap", text: "Drag: both clouds are pushed along the gap, and retrieval, zero-shot and loss follow at once." },
+    { at: "#modality-gap-pair", title: "One pair", text: "Which word goes with which place of the picture, checked by deleting what is said to matter." },
+    { at: "#modality-gap-find", title: "Retrieval", text: "Type a text to get pictures, or drop a picture to get texts." },
+  ]);
+  add("fair-retrieval", [
+    { at: ".fair-limits", title: "What this is", text: "A method shown on drawn people, whose groups are known. It says nothing about real ones." },
+    { at: "#fair-results", title: "Before and after", text: "The same neutral query by similarity alone, and balanced. Frames are groups; faint pictures are not what was asked for." },
+    { at: "#fair-curves", title: "Down the list", text: "Bias against K. The green line is the K that is shown above." },
+    { at: "#fair-tradeoff", title: "What balance costs", text: "Recall against bias over all queries, for every p." },
+    { at: "#fair-predictor", title: "If groups must be guessed", text: "How often each predictor is right, and how that carries over to the balance." },
+  ]);
+  add("library", [
+    { at: "#library-add-model", title: "A model of yours", text: "ONNX here; kinds that can run code by command, below. It answers on three items before it is kept." },
+    { at: "#library-add-set", title: "Images of yours", text: "Arrays, a zip of class folders, or a folder on this machine. Bad rows, doubles and leaks between splits are told." },
+    { at: "#library-models", title: "Where it opens", text: "Each card says what the model takes and gives, which views it opens in, and what the others lack." },
+    { at: "#library-add-model", title: "A model of yours", text: "An ONNX file, or safetensors of an architecture that is known here. It is run on three items before any view shows it." },
+    { at: "#library-add-set", title: "Your data", text: "Arrays or a zip by upload, or a folder that stays where it is. Bad rows are told by number." },
+    { at: "#library-models", title: "What can be opened", text: "Each model with its check, and the views that its kind allows. What is greyed says what is missing." },
+  ]);
+  add("pinboard", [
+    { at: "#pinboard-list", title: "What you found", text: "Pin any plot from its menu. Say what it shows, put pins in order, and open the live view from each." },
+    { at: "#pinboard-import", title: "For others", text: "One HTML file to read, or a JSON file that another Loupe takes in." },
+  ]);
 })(window.loupe.tour);

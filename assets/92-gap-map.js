@@ -4,12 +4,12 @@ window.loupe = window.loupe || {};
     "use strict";
     const {PAGE, now, at, isHere, set, value, say, honest, named, load, failed, query, pairs, thumb, number, count, draw, drawn, plot} = loupe.gap;
     const PANELS = [0, 1, 2, 3], LINES = 0, IMAGES = 1, TEXTS = 2, CHOSEN = 3, KEYS = ["count", "seed", "neighbours", "spread"];
-    let wanted = "", figures = [], isOurs = false;
+    let wanted = "", figures = [];
 
     async function step(values, told) {
         controls(values);
         const mine = [values.spaces, ...KEYS.map((key) => values[key])].join(" ");
-        if (mine === wanted) { mark(); return; }
+        if (mine === wanted) { mark(); rescale(values.scale); return; }
         wanted = mine;
         say("map", "loading", {keep: Boolean(figures.length)});
         const asked = Object.fromEntries(["spaces", ...KEYS].map((key) => [key, values[key]]));
@@ -40,7 +40,15 @@ window.loupe = window.loupe || {};
             at(`panel-${i}`).replaceChildren(el("b", {style: `--colour:${held.colour}`}, held.title), ` ${held.note}`);
             render(i);
         });
+        counted();
         if (value("pair") < 0 && now.rows.length) set("pair", now.rows[0]);
+    }
+
+    let isOneScale = true;
+    function rescale(isOne) {
+        if (isOne === isOneScale) return;
+        isOneScale = isOne;
+        figures.forEach((_figure, i) => render(i));
     }
 
     const rowsOf = (figure) => Array.from(figure.data[IMAGES].customdata);
@@ -73,7 +81,16 @@ window.loupe = window.loupe || {};
         const points = selectedIn(i);
         [IMAGES, TEXTS].forEach((trace) => { figure.data[trace].selectedpoints = points; });
         figure.data[LINES].visible = value("lines") !== false;
+        scale(figure);
         Object.assign(figure.data[CHOSEN], chosenIn(i));
+    }
+
+    /** One scale in all panels, or each as large as it is. */
+    function scale(figure) {
+        const isOne = value("scale") !== false, ends = [IMAGES, TEXTS].flatMap((trace) => [...figure.data[trace].x, ...figure.data[trace].y]);
+        const reach = isOne ? now.maps.reach : 1.06 * ends.reduce((most, one) => Math.max(most, Math.abs(one)), 0.1);
+        ["xaxis", "yaxis"].forEach((axis) => { figure.layout[axis].range = [-reach, reach]; });
+        figure.layout.uirevision = `${wanted} ${isOne}`;
     }
 
     /** Selection, lines or the chosen pair changed: restyle in place. */
@@ -87,10 +104,10 @@ window.loupe = window.loupe || {};
             window.Plotly.restyle(graph, {visible: figure.data[LINES].visible}, [LINES]);
             window.Plotly.restyle(graph, {x: [ring.x], y: [ring.y]}, [CHOSEN]);
         });
-        told();
+        counted();
     }
 
-    function told() {
+    function counted() {
         const line = at("chosen"), {items, ids} = loupe.selection.current();
         if (!line) return;
         const isShown = now.told?.spaces.some((one) => one.set === items) && ids.length;
@@ -102,7 +119,7 @@ window.loupe = window.loupe || {};
         graph.on("plotly_click", ({points: [point]}) => { if (Number.isFinite(point?.customdata)) set("pair", point.customdata); });
         graph.on("plotly_selected", (event) => {
             const held = now.told?.spaces[i];
-            if (!held || (event && isOurs)) return;
+            if (!held) return;
             const ids = [...new Set((event?.points || []).map((point) => point.customdata).filter(Number.isFinite))];
             loupe.selection.set({items: held.set, ids}, PAGE);
         });

@@ -9,7 +9,12 @@ window.dash_clientside = window.dash_clientside || {};
 
     /** Puts the controls in: what is typed belongs to nobody's state but this form's. */
     function fill() {
-        page()?.querySelectorAll(".library-file:empty, .library-input:empty").forEach((place) => {
+        page()?.querySelectorAll(".library-file, .library-input").forEach((place) => {
+            // Cards are used again for another model when the list changes: its fields must not keep the old text.
+            const owner = place.closest("form").dataset.url;
+            if (place.loupeOwner === owner) return;
+            place.loupeOwner = owner;
+            place.replaceChildren();
             const {field, accept, hint, label, required, options} = place.dataset;
             const {el} = loupe.dom;
             const name = {name: field, "aria-label": label || "File", class: "lp-field"};

@@ -21,6 +21,7 @@ from backend import (
     cli_operate,
     cli_project,
     cli_render,
+    cli_results,
     cli_show,
     cli_team,
     cli_zoom,
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     cli_metric.add(commands)
     cli_project.add(commands)
     cli_render.add(commands)
+    cli_results.add(commands)
     cli_show.add(commands)
     cli_zoom.add(commands)
     cli_gap.add(commands)

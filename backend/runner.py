@@ -377,6 +377,7 @@ def _env(settings: Settings) -> dict[str, str]:
         "LOUPE_DEVICE": settings.device,
         "LOUPE_TORCH_THREADS": str(settings.torch_threads),
         "LOUPE_STATE_DIR": str(settings.state_dir),
+        "LOUPE_RAY_ADDRESS": settings.ray_address,
         "LOUPE_IMAGE_ROOTS": os.pathsep.join(map(str, settings.image_roots[1:])),
         "LOUPE_ROOTS": os.pathsep.join(map(str, settings.roots[1:])),
         "LOUPE_UPLOAD_MB": str(settings.upload_bytes // 1_000_000),

@@ -132,8 +132,18 @@ class Worker:
 
     def _stored(self, message: dict[str, Any], ticket: Ticket) -> None:
         self._send({"is": "started", "job": message["job"]})
-        arrays = self._function(message["work"])(message["params"], ticket)
+        arrays = self._computed(message["work"], message["params"], ticket)
         self._store.put(message["key"], arrays)
+
+    def _computed(self, work: str, params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
+        """On the cluster where there is one and the work can be cut, else here."""
+        address = os.environ.get("LOUPE_RAY_ADDRESS", "")
+        if address:
+            from backend.cluster import parts, ray_jobs
+
+            if parts.can_run(work, params):
+                return ray_jobs.run(work, params, self._store, address, ticket)
+        return self._function(work)(params, ticket)
 
     def _answer(self, message: dict[str, Any], ticket: Ticket) -> None:
         if ticket.is_cancelled:  # nobody waits any more

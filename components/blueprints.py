@@ -15,6 +15,7 @@ from components import (
     library_routes,
     metric_routes,
     nero_routes,
+    pin_routes,
     zoom_actions,
     zoom_routes,
 )
@@ -30,6 +31,7 @@ MODULES: Final = (
     insights_data,
     library_routes,
     metric_routes,
+    pin_routes,
 )
 
 

@@ -10,15 +10,15 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from flask import Blueprint, Flask, Response, request
+from numpy.typing import NDArray
 
 from backend.cache import key_of
 from backend.errors import BadRequest
+from backend.fair import opening, table
 from backend.fair import pool as pools
-from backend.fair import table
 from backend.fair.groups import both
 from backend.jobs import JobRequest
 from components import fair_state
-from components.fair_state import METHODS
 from components.figures import fair_curves as figures
 from components.json_body import json_body
 from components.nero_figures import plain
@@ -72,9 +72,8 @@ def send_answer() -> Response:
     values = fair_state.checked(json_body())
     found = answered(values)
     view = f"{values['attribute']} {values['own']}"
-    name = METHODS[str(values["method"])]
     found["figures"] = {
-        "curves": plain(figures.bias(found, after=name, view=view)),
+        "curves": plain(figures.bias(found, view=view)),
         "quantiles": plain(figures.quantiles(found, view=view)),
     }
     return reply(found)
@@ -120,7 +119,7 @@ def receive_table() -> Response:
     both(held.truth, "table")
     relevant = np.zeros(len(held.scores), np.uint8)
     relevant[held.relevant or []] = 1
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "scores": held.scores,
         "truth": held.truth,
         "predicted": held.predicted,
@@ -183,8 +182,7 @@ def vectors_of(typed: str) -> list[list[float]]:
 
 def survey_job(values: Mapping[str, Any]) -> JobRequest:
     """The job that surveys all queries of the pool, for a checked state."""
-    params = {**fair_state.params(values), "pool": pools.people().fingerprint[:16]}
-    return JobRequest("fair.overview", params, "Fair retrieval: all queries of the list")
+    return opening.survey_job(fair_state.params(values))
 
 
 def surveyed(values: Mapping[str, Any]) -> dict[str, Any] | None:

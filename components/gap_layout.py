@@ -24,7 +24,7 @@ MAP, NUMBERS, GAPS, SLIDER, PAIR, FIND, WORDS, MODELS = (
     f"{PAGE}-{name}"
     for name in ("map", "numbers", "gaps", "slider", "pair", "find", "words", "models")
 )
-SEEN: Final = ("focus", "count", "seed", "lines", "view")
+SEEN: Final = ("focus", "count", "seed", "lines", "scale", "view")
 """Keys of the state whose control Dash knows; scripts write the others."""
 CONFIG: Final[Any] = {"displaylogo": False, "displayModeBar": False, "responsive": True}
 
@@ -115,9 +115,10 @@ def desk(values: Values) -> Component:
 
 
 def _maps(values: Values) -> Component:
-    lines = dmc.Switch(
-        id=control(PAGE, "lines"), label="Pair lines", checked=values["lines"], size="xs"
-    )
+    switches = [
+        dmc.Switch(id=control(PAGE, key), label=label, checked=values[key], size="xs")
+        for key, label in (("lines", "Pair lines"), ("scale", "One scale"))
+    ]
     panels = [
         html.Figure(
             [html.Figcaption(id=f"{PAGE}-panel-{i}"), graph(f"graph-{i}")],
@@ -142,7 +143,7 @@ def _maps(values: Values) -> Component:
         html.Div([html.Div(panels, className="gap-panels"), keys], className="gap-maps"),
         table=MAP,
         method=methods.MAP,
-        controls=html.Div([lines, place("layout")], className="gap-map-controls"),
+        controls=html.Div([*switches, place("layout")], className="gap-map-controls"),
         min_height_px=440,
         grows=True,
         state="loading",

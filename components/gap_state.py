@@ -36,6 +36,7 @@ def schema() -> Schema:
         "neighbours": Whole(NEIGHBOURS, 2, 200),
         "spread": Number(MIN_DIST, 0, 0.99),
         "lines": Flag(True),
+        "scale": Flag(True),
     }
     asked: dict[str, Field] = {
         "pair": Whole(PAIR, -1, MOST_PAIRS),

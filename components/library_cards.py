@@ -165,7 +165,7 @@ def _problems(found: Mapping[str, Any]) -> Component:
     more = [html.Li(f"… and {count - SHOWN_PROBLEMS:,} more.")] if count > SHOWN_PROBLEMS else []
     return html.Details(
         [
-            html.Summary(f"{count:,} rows are left out"),
+            html.Summary("1 row is left out" if count == 1 else f"{count:,} rows are left out"),
             html.Ul([*rows[:SHOWN_PROBLEMS], *more], className="lp-muted"),
         ],
         className="lp-small library-warned",

@@ -79,7 +79,7 @@ def model_form() -> Component:
 
 def set_form(roots: Sequence[Path]) -> Component:
     """A data set from the browser: arrays or an archive, or a folder that the owner has allowed."""
-    allowed = "Below: " + ", ".join(str(root) for root in roots)
+    allowed = "Below: " + (", ".join(str(root) for root in roots) or "none for your role")
     path = _field("path", "or a folder or table on this machine", "flowers/", allowed)
     look = html.Button("Look at it first", type="button", id="library-look", className="lp-btn")
     return html.Form(

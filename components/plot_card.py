@@ -29,6 +29,7 @@ ICONS = {
     "png": "photo",
     "svg": "file-type-svg",
     "link": "link",
+    "pin": "pin",
     "about": "info-circle",
 }
 
@@ -147,6 +148,8 @@ def _menu(
         items += [_item(card_id, action, label) for action, label in IMAGE_ACTIONS]
         items.append(dmc.MenuDivider())
     items.append(_item(card_id, "link", "Copy link"))
+    if is_picture:
+        items.append(_item(card_id, "pin", "Pin with a sentence"))
     if has_method:
         items.append(_item(card_id, "about", "About this plot"))
     target = html.Button(

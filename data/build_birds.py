@@ -157,7 +157,7 @@ def main() -> None:
     cut, grounds = birds(), backgrounds(rng)
     bird_files, bird_ends = webp(cut, WEBP_QUALITY)
     ground_files, ground_ends = webp(grounds, WEBP_QUALITY)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "birds": bird_files,
         "bird_ends": bird_ends,
         "bird_names": np.array([part.name for part in cut]),

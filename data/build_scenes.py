@@ -273,7 +273,7 @@ def build_evaluation(source: Parts) -> None:
         for i, kind in enumerate(labels)
     ]
     files = [as_webp(scene.pixels) for scene in scenes]
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "webp": np.frombuffer(b"".join(files), np.uint8),
         "ends": np.cumsum([len(file) for file in files]).astype(np.int64),
         "boxes": np.array([scene.box for scene in scenes], np.float32),

@@ -89,7 +89,7 @@ def picture_features(tower: EfficientNetLite0, pixels: Tensor, batch: int = 64) 
     """Features (n, 1432) of pictures (n, 3, h, w) in [0, 1], resized to 128 px."""
     found = []
     with torch.inference_mode():
-        for part in pixels.split(batch):
+        for part in torch.split(pixels, batch):
             size = (INPUT_PX, INPUT_PX)
             x = functional.interpolate(part, size=size, mode="bicubic", align_corners=False)
             x = tower.stem((x.clamp(0, 1) * 255.0 - 127.0) / 128.0)

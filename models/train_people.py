@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,11 +131,11 @@ def fit(held: Pictures, texts: ZeroShot, seed: int) -> PeopleClip:
             [draw.choice(persons, n_people), draw.choice(others, BATCH - n_people)]
         )
         spoken = torch.tensor(_spoken(facts[rows].numpy(), draw))
-        words = torch.stack([said[tuple(key)] for key in spoken.tolist()])  # type: ignore[index]
+        words = torch.stack([said[tuple(key)] for key in spoken.tolist()])
         cosines = model.pictures(held.features[rows]) @ model.texts(words).T
         loss = contrastive(cosines, fitting(facts[rows], spoken))
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return model.eval()
@@ -173,7 +174,7 @@ def fit_groups(head: GroupMlp, embedded: Tensor, groups: Tensor, seed: int) -> N
         noisy = functional.normalize(embedded[rows] + 0.02 * torch.randn(BATCH, embedded.shape[1]))
         loss = functional.cross_entropy(head(noisy), targets[rows])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
 
@@ -194,7 +195,7 @@ def trained(held: Pictures, texts: ZeroShot, seed: int) -> PeopleClip:
 class Embedded:
     """The pool through one trained model; see ``backend/fair/pool.py`` for the arrays."""
 
-    arrays: dict[str, NDArray[np.generic]]
+    arrays: Mapping[str, NDArray[np.generic]]
     metrics: dict[str, float]
 
 
@@ -270,7 +271,8 @@ def mapped(images: NDArray[np.generic]) -> NDArray[np.float16]:
     rows = images.astype(np.float32)
     xy = UMAP(n_neighbors=20, min_dist=0.15, metric="cosine", random_state=0).fit_transform(rows)
     low, high = xy.min(0), xy.max(0)
-    return ((xy - low) / (high - low) * 2 - 1).astype(np.float16)
+    placed: NDArray[np.float16] = ((xy - low) / (high - low) * 2 - 1).astype(np.float16)
+    return placed
 
 
 def pool_pixels(table: pd.DataFrame) -> NDArray[np.uint8]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from dash import ClientsideFunction, Input, Output, callback, clientside_callback, dcc, html
 from dash import register_page as register_dash_page
@@ -10,6 +12,7 @@ from dash.development.base_component import Component
 
 from components import library_cards as cards
 from components import library_forms as forms
+from components.identity import WORKERS, person
 from components.method_card import named
 from components.runtime import services
 
@@ -57,8 +60,11 @@ def layout(**_query: str) -> html.Div:
     return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")
 
 
-def _roots() -> Any:
-    return services().settings.roots
+def _roots() -> Sequence[Path]:
+    """Folders that whoever asks may bring data from; those who only look see none."""
+    asks = person()
+    is_worker = asks is None or asks.role in WORKERS
+    return services().settings.roots if is_worker else ()
 
 
 @callback(Output(MODELS, "children"), Output(SETS, "children"), Input(AGAIN, "data"))

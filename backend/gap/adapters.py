@@ -70,7 +70,8 @@ class Preparation:
             left, top = (image.width - self.side) // 2, (image.height - self.side) // 2
             image = image.crop((left, top, left + self.side, top + self.side))
         values = np.asarray(image, np.float32) / 255.0
-        return ((values - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        scaled: F32 = ((values - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        return scaled
 
 
 class TransformersEncoder:

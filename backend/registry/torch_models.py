@@ -130,7 +130,7 @@ def exported_program(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.export.load(str(path))
+            return cast(Any, torch.export).load(str(path))
     except BROKEN as error:
         raise BadRequest(
             f"{path.name} cannot be opened by torch {torch.__version__}.",

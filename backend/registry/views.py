@@ -137,16 +137,20 @@ def _others(spec: ModelSpec, validation: Mapping[str, Any]) -> list[View]:
         "Its maps must have a closed form: one convolution trunk, one layer of neurons, one linear "
         "layer. Wrap it in models.guided_nets.GuidedNet and add it with its set."
     )
-    zoom = (
-        "The page reads images of many megapixels by two-stage attention; it takes ZoomNet models, "
-        "which are trained on your images on the page itself."
-    )
     return [
         View("Crayon", why=crayon, command="python -m backend crayon add FOLDER --name NAME"),
-        View("Zoom-In", why=zoom),
+        _class_map(spec, validation),
         View("Insights", why="It takes a table of contents with a success column, not images."),
         _embeddings(spec, validation),
     ]
+
+
+def _class_map(spec: ModelSpec, validation: Mapping[str, Any]) -> View:
+    """Zoom-In takes any classifier for its class map (Grad-CAM) over a whole image."""
+    if spec.layers and validation.get("has_gradients"):
+        return View("Zoom-In (class map)", f"/zoom?cam={spec.name}&layers=cam,samples")
+    why = "Its class map needs gradients and a layer with maps, which this kind of file hides."
+    return View("Zoom-In", why=f"{why} Export the model with torch.export.")
 
 
 def _embeddings(spec: ModelSpec, validation: Mapping[str, Any]) -> View:
@@ -172,7 +176,7 @@ def of_set(held: OwnSet) -> list[View]:
     crayon = View(
         "Crayon",
         why="Crayon needs a network whose maps have a closed form, and groups by background.",
-        command=f"python -m backend crayon add {held.spec.path} --name {held.spec.name}",
+        command=f"python -m backend crayon add FOLDER --name {held.spec.name}",
     )
     return [nero, crayon]
 

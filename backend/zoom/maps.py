@@ -13,6 +13,7 @@ from backend import catalog
 from backend.errors import BadRequest
 from backend.jobs import JobRequest
 from backend.protocols import JSON
+from backend.registry import store
 from backend.zoom import own
 from backend.zoom.library import library
 from backend.zoom.policy import Policy, checked_policy
@@ -28,8 +29,13 @@ SHOWN: Final = 40
 
 def classifiers() -> dict[str, ModelCard]:
     """Image classifiers with a layer to look into, by key: those of the catalogue for images of
-    one or three channels, whose class maps can be computed."""
-    return {
+    one or three channels, whose class maps can be computed, and the user's own."""
+    own_cards = {
+        name: held.spec.card(held.fingerprint)
+        for name, held in store.models().items()
+        if held.spec.layers and held.validation.get("has_gradients")
+    }
+    return own_cards | {
         key: card
         for key, card in catalog.models().items()
         if card.task not in catalog.BUILDERS and card.layers and card.input.channels in (1, 3)

@@ -26,7 +26,8 @@ def joint(
     """Images (dots) and texts (diamonds) in one plane, a thin line joining each pair.
 
     Args:
-        rows: ``(m,)`` numbers of the pairs, sent as customdata; images, texts: ``(m, 2)``.
+        rows: ``(m,)`` numbers of the pairs, sent as customdata; images, texts: ``(m, 2)``. They go
+            out as plain lists, since the browser reads them.
         reach: half the side of the square that is shown, equal in all panels.
         view: the zoom survives while it is equal.
     """
@@ -40,7 +41,8 @@ def joint(
         marker = {"size": 4 if dense else 6, "color": colour, "symbol": symbol, "opacity": 0.85}
         traces.append(
             kind(
-                x=xy[:, 0], y=xy[:, 1], customdata=rows, mode="markers", name=name, marker=marker,
+                x=xy[:, 0].tolist(), y=xy[:, 1].tolist(), customdata=rows.tolist(),
+                mode="markers", name=name, marker=marker,
                 hoverinfo="none", unselected={"marker": {"opacity": 0.12}},
                 selected={"marker": {"opacity": 0.95}},
             )

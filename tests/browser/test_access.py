@@ -22,7 +22,7 @@ VIEWS = {  # beside each page as it opens
 
 def addresses() -> list[str]:
     pages = [page for page in dash.page_registry.values() if page["module"].startswith("pages.")]
-    paths = [str(page["path"]) for page in pages]
+    paths = [str(one["path"]) for one in pages if one["name"] != "Not found"] + ["/nowhere"]
     return [path + query for path in paths for query in ["", *VIEWS.get(path, [])]]
 
 

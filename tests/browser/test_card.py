@@ -210,7 +210,7 @@ def test_menu_by_keyboard(cards: Page) -> None:
         seen.append(cards.evaluate(focused))
         cards.keyboard.press("ArrowDown")
         cards.wait_for_function(f"(was) => {focused} !== was", arg=seen[-1])
-    assert sorted(seen) == sorted(["table", "csv", "parquet", "png", "svg", "link", "about"])
+    assert sorted(seen) == sorted(["table", "csv", "parquet", "png", "svg", "link", "pin", "about"])
     cards.keyboard.press("Escape")
     expect(button).to_be_focused()
 

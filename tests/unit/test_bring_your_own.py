@@ -54,6 +54,8 @@ def test_from_a_script_to_embeddings(folder: Path, capsys: pytest.CaptureFixture
     assert run(data) == 0
     assert "NERO: /nero?task=pets--1x28x28" in capsys.readouterr().out
     assert run(embed) == 0
+    results = [line for line in COMMANDS if " results " in line]
+    assert [run(line) for line in results] == [0, 0]
     with np.load("pets-mine.npz", allow_pickle=False) as found:
         assert found["embeddings"].shape == (8, 5)
     (toml,) = [text for kind, text in BLOCKS if kind == "toml"]

@@ -53,9 +53,9 @@ def test_honesty_line_has_the_id_that_pages_write() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, ["png", "svg", "link"]),
-        ({"table": "t"}, ["table", "csv", "parquet", "png", "svg", "link"]),
-        ({"method": METHOD}, ["png", "svg", "link", "about"]),
+        ({}, ["png", "svg", "link", "pin"]),
+        ({"table": "t"}, ["table", "csv", "parquet", "png", "svg", "link", "pin"]),
+        ({"method": METHOD}, ["png", "svg", "link", "pin", "about"]),
     ],
 )
 def test_menu_offers_what_the_card_has(options: dict[str, Any], expected: list[str]) -> None:

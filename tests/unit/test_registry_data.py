@@ -169,7 +169,7 @@ def test_an_orbit_of_an_own_model_on_an_own_set(state: Path):
     assert result.aggregate("accuracy").tolist() == [1.0] * 4
     (nero, *others) = views.of_model(store.required().model("light"))
     assert nero.href == "/nero?task=rooms--1x12x12&models=light&focus=light"
-    assert all(view.why and not view.href for view in others)
+    assert all(view.why and not view.href for view in others)  # ONNX shows no layers
     (nero, *_) = views.of_model(store.required().model("other"))
     assert "another order: bright, dark" in nero.why
     adding.remove_set("rooms")

@@ -10,7 +10,8 @@ import pytest
 from backend import catalog
 from backend.errors import BadRequest, NotFound
 from backend.protocols import ModelBackend, SupportsGradients
-from backend.registry import adding, store
+from backend.registry import adding, store, views
+from backend.zoom import maps
 from tests import own_models as own
 
 KINDS = ["torch.export", "fixed", "torchscript", "safetensors", "onnx", "onnx-softmax", "served"]
@@ -84,6 +85,9 @@ def test_contract_of_adapters(model: ModelBackend):
 def test_layers_and_embedding_are_found(kind: str, state: Path):
     report = added(kind, state)
     assert report.embedding_size == 4
+    assert maps.classifiers()["mine"].layers == report.spec.layers
+    (zoom,) = [v for v in views.of_model(store.required().model("mine")) if "Zoom" in v.name]
+    assert zoom.href == "/zoom?cam=mine&layers=cam,samples"
     assert report.spec.layers
     model = catalog.load_model("mine", "cpu")
     batch = np.full((2, *own.SIZE), 0.25, np.float32)
