@@ -52,9 +52,6 @@
     { at: "#library-add-model", title: "A model of yours", text: "ONNX here; kinds that can run code by command, below. It answers on three items before it is kept." },
     { at: "#library-add-set", title: "Images of yours", text: "Arrays, a zip of class folders, or a folder on this machine. Bad rows, doubles and leaks between splits are told." },
     { at: "#library-models", title: "Where it opens", text: "Each card says what the model takes and gives, which views it opens in, and what the others lack." },
-    { at: "#library-add-model", title: "A model of yours", text: "An ONNX file, or safetensors of an architecture that is known here. It is run on three items before any view shows it." },
-    { at: "#library-add-set", title: "Your data", text: "Arrays or a zip by upload, or a folder that stays where it is. Bad rows are told by number." },
-    { at: "#library-models", title: "What can be opened", text: "Each model with its check, and the views that its kind allows. What is greyed says what is missing." },
   ]);
   add("pinboard", [
     { at: "#pinboard-list", title: "What you found", text: "Pin any plot from its menu. Say what it shows, put pins in order, and open the live view from each." },

@@ -274,11 +274,6 @@ networks were trained whole.
 
 ## Limits
 
-Sixty steps of training with one learning rate; frozen stages; six test cars. Losses with proxies
-lie between None and the ranking losses in every column: their proxies start at random, and sixty
-steps may move them less. A difference between the families here may be one of speed. Orders of
-losses within a family rest on differences of the size of the folds' spread and should not be read.
-Hue is not defined in 21 % of the images.
 Sixty steps of training with one learning rate; frozen stages; six test cars. Losses with
 proxies lie on average between None and the ranking losses in every column: their proxies start
 at random, and sixty steps may move them less. A difference between the families here may be one

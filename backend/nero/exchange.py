@@ -129,7 +129,6 @@ def _sidecar(path: Path) -> dict[str, Any]:
         )
     if not isinstance(told["request"], dict) or not isinstance(told["arrays"], dict):
         raise BadRequest(f"{path.name} is not as it should be.", "Export the result again.")
-    return dict(told)
     found: dict[str, Any] = told
     return found
 
