@@ -25,7 +25,7 @@ from models import metric_net
 from models.metric_features import tensor
 
 N, D = 20_000, 128
-QUERIES: Final = 400  # of the scikit-learn loop, whose time is told for all
+QUERIES: Final = 100  # of the scikit-learn loop, whose time is told for all
 FAR: Final = 3_000
 IMAGES: Final = 24  # of the attribution maps, whose time is told for 1,000
 SAMPLES: Final = 8

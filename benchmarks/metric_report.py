@@ -251,8 +251,7 @@ against 5) can hardly reach 1 % after the correction.
 ## Retrieval of the car model
 
 Six models that no network saw in training; chance of MAP@R is about 3 %. Training raises MAP@R and,
-here, lowers precision@1: the nearest image of all is often the same scene in another light, which
-ImageNet's features find as well.
+here, lowers precision@1; why was not looked into.
 
 {retrieval}
 
