@@ -157,7 +157,7 @@ def results(values: Values) -> Component:
     settings = [
         _select("method", "Method", METHODS, values, 190),
         _select("predictor", "Group predictor", PREDICTORS, values, 160),
-        _slider("p", "p, how often PBM decides", values, (0, 1, 0.05)),
+        _slider("p", "p, PBM decides", values, (0, 1, 0.05)),
         _slider("margin", "N/A margin τ, sd", values, (0, 2, 0.1)),
         _slider("dropped", "Dimensions dropped", values, (0, 240, 8)),
         _slider("k", "Results K", values, (1, MOST_K, 1)),

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from backend.cache import key_of
 from backend.errors import BadRequest
+from backend.fair import opening, table
 from backend.fair import pool as pools
-from backend.fair import table
 from backend.fair.groups import both
 from backend.jobs import JobRequest
 from components import fair_state
-from components.fair_state import METHODS
 from components.figures import fair_curves as figures
 from components.json_body import json_body
 from components.nero_figures import plain
@@ -73,9 +72,8 @@ def send_answer() -> Response:
     values = fair_state.checked(json_body())
     found = answered(values)
     view = f"{values['attribute']} {values['own']}"
-    name = METHODS[str(values["method"])]
     found["figures"] = {
-        "curves": plain(figures.bias(found, after=name, view=view)),
+        "curves": plain(figures.bias(found, view=view)),
         "quantiles": plain(figures.quantiles(found, view=view)),
     }
     return reply(found)
@@ -184,8 +182,7 @@ def vectors_of(typed: str) -> list[list[float]]:
 
 def survey_job(values: Mapping[str, Any]) -> JobRequest:
     """The job that surveys all queries of the pool, for a checked state."""
-    params = {**fair_state.params(values), "pool": pools.people().fingerprint[:16]}
-    return JobRequest("fair.overview", params, "Fair retrieval: all queries of the list")
+    return opening.survey_job(fair_state.params(values))
 
 
 def surveyed(values: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -87,8 +87,10 @@ def params(values: Mapping[str, Any]) -> dict[str, Any]:
     scoring = {"pbm": "plain"}.get(method, method.removesuffix("-pbm"))
     is_balanced = method == "pbm" or method.endswith("-pbm")
     names = ("attribute", "share", "predictor", "margin", "dropped", "seed", "k")
+    numbers = {name: float(values[name]) for name in ("share", "margin")}
     return {
         **{name: values[name] for name in names},
+        **numbers,
         "scoring": scoring,
         "p": float(values["p"]) if is_balanced else 0.0,
     }

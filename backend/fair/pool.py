@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -133,10 +134,14 @@ class Pool:
 
 
 @cache
-def people() -> Pool:
-    """The pool, read once."""
+def people(folder: Path = FOLDER) -> Pool:
+    """The pool, read once.
+
+    Args:
+        folder: of the embeddings; another one has those of an encoder of another seed.
+    """
     table = pd.read_parquet(FOLDER / "people.parquet")
-    path = FOLDER / "embeddings.npz"
+    path = folder / "embeddings.npz"
     with np.load(path, allow_pickle=False) as file:
         held: dict[str, NDArray[Any]] = dict(file)
     names = tuple(sorted(set(table["activity"])))

@@ -92,7 +92,7 @@ def surveyed(held: Survey, step: Step) -> dict[str, Any]:
 
     settings = held.way
     methods = [
-        counted({"method": name, **_audit(held, _way(settings, scoring, p, predictor))})
+        counted({"method": name, **audited(held, _way(settings, scoring, p, predictor))})
         for name, scoring, p, predictor in METHODS
     ]
     tradeoff = [counted(_at(held, float(p))) for p in np.linspace(0, 1, STEPS)]
@@ -114,7 +114,7 @@ def _way(settings: Way, scoring: Scoring, p: float, predictor: ways.Predictor) -
     return replace(settings, scoring=scoring, p=p, predictor=predictor)
 
 
-def _audit(held: Survey, way: Way, draws: int = 1) -> dict[str, Any]:
+def audited(held: Survey, way: Way, draws: int = 1) -> dict[str, Any]:
     """AbsBias@K, Bias@K, Recall@K of one way; the mean over draws."""
     scored = held.scores(way)
     groups = held.predicted(way) if way.p else None
@@ -141,12 +141,12 @@ def _audit(held: Survey, way: Way, draws: int = 1) -> dict[str, Any]:
 
 def _at(held: Survey, p: float) -> dict[str, Any]:
     way = replace(held.way, scoring="plain", p=p)
-    return {"p": p, **_audit(held, way, DRAWS if 0 < p < 1 else 1)}
+    return {"p": p, **audited(held, way, DRAWS if 0 < p < 1 else 1)}
 
 
 def _clipped(held: Survey, dropped: int) -> dict[str, Any]:
     way = replace(held.way, scoring="mi", p=0.0, dropped=dropped)
-    return {"dropped": dropped, **_audit(held, way)}
+    return {"dropped": dropped, **audited(held, way)}
 
 
 def _noisy(held: Survey, sd: float) -> dict[str, Any]:
@@ -154,7 +154,12 @@ def _noisy(held: Survey, sd: float) -> dict[str, Any]:
     predictor = "mlp" if held.way.predictor == "truth" else held.way.predictor
     way = replace(held.way, scoring="plain", p=1.0, predictor=predictor, noise=sd)
     quality = [metrics.predictor(held.truth, one).f1 for one in held.predicted(way)]
-    return {"noise": sd, "f1": float(np.mean(quality)), "predictor": predictor, **_audit(held, way)}
+    return {
+        "noise": sd,
+        "f1": float(np.mean(quality)),
+        "predictor": predictor,
+        **audited(held, way),
+    }
 
 
 def _points(held: Survey) -> list[dict[str, Any]]:

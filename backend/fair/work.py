@@ -24,7 +24,7 @@ class Ticket(Protocol):
 
     store: Any
 
-    def step(self, done: int, total: int, message: str = "") -> None: ...
+    def __call__(self, done: int, total: int) -> None: ...
 
 
 def encode(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
@@ -66,7 +66,7 @@ def overview(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     held = pools.people()
     rows = pools.kept(held, attribute, float(params["share"]), way.seed)  # type: ignore[arg-type]
     asked = survey.Survey(held, attribute, rows, int(params["k"]), way)  # type: ignore[arg-type]
-    return document(survey.surveyed(asked, ticket.step))
+    return document(survey.surveyed(asked, ticket))
 
 
 def pool_case(params: Mapping[str, Any], way: Way) -> told.Case:

@@ -16,6 +16,7 @@ from typing import Final
 from backend import catalog, devices
 from backend.cache import ArrayStore, checked_key
 from backend.crayon import opening as crayon_opening
+from backend.fair import opening as fair_opening
 from backend.gap import opening as gap_opening
 from backend.insights import opening as insights_opening
 from backend.jobs import JobRequest
@@ -74,6 +75,7 @@ def jobs() -> list[JobRequest]:
     pages = (
         zoom_opening,
         crayon_opening,
+        fair_opening,
         insights_opening,
         gap_opening,
         metric_opening,

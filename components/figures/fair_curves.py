@@ -31,24 +31,24 @@ def _layout(view: str, x: str, y: str, **more: Any) -> dict[str, Any]:
     return found
 
 
-def bias(told: Mapping[str, Any], *, after: str, view: str) -> go.Figure:
+def bias(told: Mapping[str, Any], *, view: str) -> go.Figure:
     """Signed bias of the first 1, 2, … results, before and after, with the pool's own.
 
     Args:
-        told: see :func:`backend.fair.told.told`; ``after`` names the method.
+        told: see :func:`backend.fair.told.told`.
     """
     before, done = told["before"]["curve"], told["after"]["curve"]
     places = list(range(1, len(before) + 1))
     pool = (told["pool"][2] - told["pool"][0]) / told["n"]
     traces = [
-        _line(places, before, "similarity alone", BEFORE, "dash"),
-        _line(places, done, after, AFTER, "solid"),
+        _line(places, before, "before", BEFORE, "dash"),
+        _line(places, done, "after", AFTER, "solid"),
         go.Scatter(
             x=[1, places[-1]],
             y=[pool, pool],
             mode="lines",
             line={"color": GREY, "width": 1, "dash": "dot"},
-            name="the pool",
+            name="pool",
             hovertemplate="bias of the pool %{y:+.2f}<extra></extra>",
         ),
     ]
@@ -144,7 +144,7 @@ def queries(survey: Mapping[str, Any], *, chosen: str, view: str) -> go.Figure:
     rows = survey["points"]
     names = [row["query"] for row in rows]
     traces = [
-        _cloud(rows, names, "", "similarity alone", BEFORE, "circle-open"),
+        _cloud(rows, names, "", "before", BEFORE, "circle-open"),
         _cloud(rows, names, "_after", "after", AFTER, "circle"),
     ]
     if chosen in names:
@@ -195,16 +195,18 @@ def methods(survey: Mapping[str, Any], *, view: str) -> go.Figure:
         y=[row["method"] for row in rows],
         orientation="h",
         marker={"color": colours},
-        text=[f"{row['abs_bias']:.2f} · recall {row['recall']:.0%}" for row in rows],
+        text=[f"{row['abs_bias']:.2f} · {row['recall']:.0%}" for row in rows],
         textposition="outside",
         cliponaxis=False,
         customdata=[row["bias"] for row in rows],
         hovertemplate="%{y}: AbsBias %{x:.3f}, signed %{customdata:+.3f}<extra></extra>",
     )
     most = max(row["abs_bias"] for row in rows) or 1
-    axes = {"xaxis": {"range": [0, 1.75 * most]}, "margin": {**MARGIN, "l": 8}}
+    axes = {"xaxis": {"range": [0, 1.6 * most]}, "margin": {**MARGIN, "l": 8}}
     axes["yaxis"] = {"automargin": True, "title": None, "tickfont": {"size": 11}}
-    return go.Figure([bar], {**_layout(view, "AbsBias@K", "", **axes), "showlegend": False})
+    return go.Figure(
+        [bar], {**_layout(view, "AbsBias@K · recall", "", **axes), "showlegend": False}
+    )
 
 
 def noise(survey: Mapping[str, Any], *, view: str) -> go.Figure:

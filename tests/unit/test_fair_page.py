@@ -13,12 +13,12 @@ from dash import Dash, html
 from flask.testing import FlaskClient
 
 from backend.errors import BadRequest
+from backend.fair import opening, survey, ways, work
 from backend.fair import pool as pools
-from backend.fair import survey, ways, work
 from backend.fair.ways import Way
 from backend.settings import Settings
 from components import fair_routes, fair_state, fair_tables, routes
-from components.runtime import Services, create_services
+from components.runtime import BUNDLED, Services, create_services
 from components.security import protect
 from components.tables import TABLES
 from tests.fake_work import WORKS
@@ -32,7 +32,7 @@ class Ticket:
     def __init__(self, store: Any) -> None:
         self.store = store
 
-    def step(self, done: int, total: int, message: str = "") -> None:
+    def __call__(self, done: int, total: int) -> None:
         assert 0 <= done <= total
 
 
@@ -63,6 +63,15 @@ def client(services: Services) -> FlaskClient:
     protect(app, services.settings)
     fair_tables.register()
     return app.server.test_client()
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Surveys with few steps."""
+    monkeypatch.setattr(survey, "DRAWS", 1)
+    monkeypatch.setattr(survey, "STEPS", 3)
+    monkeypatch.setattr(survey, "NOISES", (0.0, 2.0))
+    monkeypatch.setattr(survey, "SHARES_DROPPED", (0.0, 0.5))
 
 
 @pytest.fixture(autouse=True)
@@ -233,6 +242,15 @@ def test_the_survey_ranks_methods_as_their_arithmetic_must():
     assert last["abs_bias"] == pytest.approx(by_name["PBM, true groups"]["abs_bias"])
     assert found["clip"][0]["recall"] == pytest.approx(by_name["plain top K"]["recall"])
     assert len(found["points"]) == 57
+
+
+def test_the_page_opens_with_a_survey_that_is_shipped():
+    values = fair_state.checked({})
+    shipped = [job.key for job in opening.jobs()]
+    assert fair_routes.survey_job(values).key in shipped
+    assert fair_routes.survey_job({**values, "predictor": "mlp"}).key in shipped
+    for key in shipped:
+        assert (BUNDLED / f"{key}.npz").is_file(), "run python -m backend.nero.precompute"
 
 
 def test_an_overview_is_a_job_until_it_is_stored(client, services, monkeypatch):
