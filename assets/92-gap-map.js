@@ -156,9 +156,13 @@ window.loupe = window.loupe || {};
         if (!host.children.length) {
             const field = (key, label, more) => el("label", {}, label, el("input", {class: "lp-field", type: "number", "data-key": key, ...more,
                 onchange: ({target}) => { if (target.checkValidity() && target.value !== "") set(key, Number(target.value)); else target.value = value(key); }}));
-            host.append(field("neighbours", "UMAP neighbours", {min: 2, max: 200, step: 1}), field("spread", "least distance", {min: 0, max: 0.99, step: 0.01}));
+            const box = (key, label) => el("label", {}, el("input", {type: "checkbox", "data-key": key, onchange: ({target}) => set(key, target.checked)}), label);
+            host.append(box("lines", "pair lines"), box("scale", "one scale"), field("neighbours", "UMAP neighbours", {min: 2, max: 200, step: 1}), field("spread", "least distance", {min: 0, max: 0.99, step: 0.01}));
         }
-        host.querySelectorAll("input").forEach((input) => { if (document.activeElement !== input) input.value = values[input.dataset.key]; });
+        host.querySelectorAll("input").forEach((input) => {
+            if (input.type === "checkbox") input.checked = values[input.dataset.key] !== false;
+            else if (document.activeElement !== input) input.value = values[input.dataset.key];
+        });
     }
 
     loupe.selection.onChange(() => { if (isHere()) mark(); });

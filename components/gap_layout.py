@@ -24,7 +24,7 @@ MAP, NUMBERS, GAPS, SLIDER, PAIR, FIND, WORDS, MODELS = (
     f"{PAGE}-{name}"
     for name in ("map", "numbers", "gaps", "slider", "pair", "find", "words", "models")
 )
-SEEN: Final = ("focus", "count", "seed", "lines", "scale", "view")
+SEEN: Final = ("focus", "count", "seed", "view")
 """Keys of the state whose control Dash knows; scripts write the others."""
 CONFIG: Final[Any] = {"displaylogo": False, "displayModeBar": False, "responsive": True}
 
@@ -97,7 +97,7 @@ def said() -> Component:
     return html.P(id=f"{PAGE}-said", className="gap-said", role="status", hidden=True)
 
 
-def desk(values: Values) -> Component:
+def desk() -> Component:
     """The layouts side by side, with the chosen pair beside them."""
     pair = plot_card(
         PAIR,
@@ -111,14 +111,10 @@ def desk(values: Values) -> Component:
         state="loading",
         is_picture=False,
     )
-    return html.Div([_maps(values), pair], className="gap-desk")
+    return html.Div([_maps(), pair], className="gap-desk")
 
 
-def _maps(values: Values) -> Component:
-    switches = [
-        dmc.Switch(id=control(PAGE, key), label=label, checked=values[key], size="xs")
-        for key, label in (("lines", "Pair lines"), ("scale", "One scale"))
-    ]
+def _maps() -> Component:
     panels = [
         html.Figure(
             [html.Figcaption(id=f"{PAGE}-panel-{i}"), graph(f"graph-{i}")],
@@ -143,7 +139,7 @@ def _maps(values: Values) -> Component:
         html.Div([html.Div(panels, className="gap-panels"), keys], className="gap-maps"),
         table=MAP,
         method=methods.MAP,
-        controls=html.Div([*switches, place("layout")], className="gap-map-controls"),
+        controls=place("layout"),
         min_height_px=440,
         grows=True,
         state="loading",

@@ -36,7 +36,7 @@ def layout(**query: str) -> html.Div:
     values, notices = gap_state.opened(query)
     held = [dcc.Store(id=name) for name in (QUESTION, TOLD, READY)]
     held += [dcc.Store(id=VISIT, data=uuid4().hex), dcc.Store(id=selection.announce(PAGE))]
-    page = [parts.head(values), parts.said(), parts.desk(values), parts.numbers(), parts.slider()]
+    page = [parts.head(values), parts.said(), parts.desk(), parts.numbers(), parts.slider()]
     page += [parts.tabs(values), parts.own(), *parts.unseen(values)]
     page += [stores(PAGE, gap_state.schema(), notices), *held]
     return html.Div(page, id=f"{PAGE}-page", className="lp-page gap-page")

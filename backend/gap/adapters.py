@@ -84,6 +84,11 @@ class TransformersEncoder:
     def __init__(self, folder: Path) -> None:
         config = _json(folder / "config.json")
         kind = str(config.get("model_type", ""))
+        if any("auto_map" in _json(path) for path in folder.glob("*.json")):
+            raise BadRequest(
+                f"{folder.name} brings code of its own, which is never run.",
+                "Give a folder whose model transformers knows itself.",
+            )
         if not list(folder.glob("*.safetensors")):
             raise BadRequest(
                 f"{folder.name} holds no weights as safetensors.",
@@ -163,12 +168,8 @@ def _opened(folder: Path) -> tuple[Any, Any]:
     except ImportError as error:
         raise BadRequest("The package transformers is not installed.", "pip install it.") from error
     try:
-        model = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BadRequest(
             f"{folder.name} cannot be opened: {str(error).splitlines()[0][:160]}",

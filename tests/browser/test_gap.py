@@ -113,6 +113,7 @@ def test_a_text_finds_images_and_a_picture_finds_texts(page: Page, app_url: str)
 
 def test_arrays_are_imported_or_refused_with_a_sentence(page: Page, app_url: str, tmp_path: Path):
     page.loupe_traffic.allow("/_gap/import")  # type: ignore[attr-defined]
+    page.loupe_traffic.allow("400 (BAD REQUEST)")  # type: ignore[attr-defined]
     rng = np.random.default_rng(0)
     both = rng.normal(size=(2, 40, 8)) + np.array([1.0, -1.0])[:, None, None]
     np.save(tmp_path / "raw.npy", both, allow_pickle=False)

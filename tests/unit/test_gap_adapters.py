@@ -67,6 +67,10 @@ def test_pictures_are_cropped_for_clip_and_squashed_for_siglip():
 def test_what_is_no_dual_encoder_is_refused(tmp_path):
     with pytest.raises(BadRequest, match="no readable config"):
         adapters.TransformersEncoder(tmp_path)
+    code = {"model_type": "clip", "auto_map": {"AutoModel": "mine.Model"}}
+    (tmp_path / "config.json").write_text(json.dumps(code))
+    with pytest.raises(BadRequest, match="code of its own"):
+        adapters.TransformersEncoder(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(BadRequest, match="no weights as safetensors") as caught:
