@@ -18,11 +18,12 @@ from backend.errors import BadRequest
 from backend.gap.pairs import matrix
 from backend.protocols import F32, I64
 
-LANDMARKS: Final = 3000
+LANDMARKS: Final = 1000
 NEAREST: Final = 5  # landmarks that place a row
 SHARPNESS: Final = 8.0
 BLOCK: Final = 4096
 NEIGHBOURS: Final = 15
+EXACT_TO: Final = 4096  # rows up to which all distances are computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def neighbours_of(rows: NDArray[Any], neighbours: int = NEIGHBOURS, seed: int = 
             f"{neighbours} neighbours of {len(rows):,} rows cannot be found.",
             f"Allowed are 2 to {len(rows) - 1:,}.",
         )
+    if len(rows) <= EXACT_TO:
+        return _exact(rows, neighbours)
     state = np.random.RandomState(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # umap-learn warns of packages that it can do without
@@ -94,6 +97,17 @@ def neighbours_of(rows: NDArray[Any], neighbours: int = NEIGHBOURS, seed: int = 
 
         indices, distances, _ = nearest_neighbors(rows, neighbours, "euclidean", {}, False, state)
     return Graph(indices.astype(np.int32), distances.astype(np.float32))
+
+
+def _exact(rows: F32, neighbours: int) -> Graph:
+    """Itself first, then the nearest others."""
+    near = _nearest(rows, np.arange(len(rows)), neighbours - 1)
+    far = np.linalg.norm(rows[near] - rows[:, None], axis=2)
+    order = np.argsort(far, axis=1, kind="stable")
+    near, far = np.take_along_axis(near, order, 1), np.take_along_axis(far, order, 1)
+    own = np.arange(len(rows))[:, None]
+    distances = np.concatenate([np.zeros((len(rows), 1)), far], axis=1).astype(np.float32)
+    return Graph(np.concatenate([own, near], axis=1).astype(np.int32), distances)
 
 
 def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int = 0) -> F32:
