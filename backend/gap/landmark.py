@@ -23,6 +23,7 @@ NEAREST: Final = 5  # landmarks that place a row
 SHARPNESS: Final = 8.0
 BLOCK: Final = 4096
 NEIGHBOURS: Final = 15
+FIRST_EPOCHS: Final = 150  # umap-learn takes 500 for so few rows; a first picture needs fewer
 EXACT_TO: Final = 4096  # rows up to which all distances are computed
 
 
@@ -53,7 +54,7 @@ def first_picture(
     chosen = landmarks_of(len(rows), landmarks, seed)
     marks = rows[chosen]
     graph = neighbours_of(marks, min(neighbours, len(marks) - 1), seed)
-    placed = layout(marks, graph, min_dist=min_dist, seed=seed)
+    placed = layout(marks, graph, min_dist=min_dist, seed=seed, epochs=FIRST_EPOCHS)
     found = np.empty((len(rows), 2), np.float32)
     squares = np.einsum("nd,nd->n", marks, marks)
     count = min(NEAREST, len(marks))
@@ -110,8 +111,18 @@ def _exact(rows: F32, neighbours: int) -> Graph:
     return Graph(np.concatenate([own, near], axis=1).astype(np.int32), distances)
 
 
-def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int = 0) -> F32:
+def layout(
+    rows: NDArray[Any],
+    graph: Graph,
+    *,
+    min_dist: float = 0.1,
+    seed: int = 0,
+    epochs: int | None = None,
+) -> F32:
     """(n, 2) UMAP of rows whose neighbours are known.
+
+    Args:
+        epochs: of the layout; umap-learn's own number without it.
 
     Raises:
         BadRequest: the graph is of other rows, or ``min_dist`` is not 0 to 1.
@@ -132,6 +143,7 @@ def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int
             min_dist=min_dist,
             random_state=seed,
             n_jobs=1,
+            n_epochs=epochs,
             precomputed_knn=(graph.rows, graph.distances),
         )
         found: F32 = made.fit_transform(rows).astype(np.float32)
