@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml train-pairs train-people results clean
+.PHONY: run test check format load soak cluster-test bench shots gpu data efficientnet train-digits train-fashion train-piv train-detector train-points train-zoom train-insights train-crayon cars dml train-pairs train-people results clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -55,6 +55,17 @@ check: $(STAMPS)/dev  ## style, types, layers
 format: $(STAMPS)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+load: $(STAMPS)/dev  ## 50 people browse, 20 answer, one model trains, for 10 minutes
+	$(BIN)/python -m benchmarks.load --seconds 600 --record
+
+soak: $(STAMPS)/dev $(STAMPS)/servers  ## forged requests, kills and memory, then an hour of load
+	LOUPE_SOAK=1 $(BIN)/python -m pytest -q tests/soak
+	$(BIN)/python -m benchmarks.load --seconds 3600 --record
+
+cluster-test: $(STAMPS)/dev requirements-cluster.txt  ## sharded jobs on two Ray nodes, one killed
+	$(PIP) -r requirements-cluster.txt
+	LOUPE_CLUSTER_TEST=1 $(BIN)/python -m pytest -q tests/cluster
 
 bench: $(STAMPS)/dev  ## measured ratios, one table
 	$(BIN)/python -m benchmarks

@@ -58,7 +58,8 @@ window.loupe = window.loupe || {};
     }
 
     function toggle(key) {
-        const keys = chosen(), left = keys.filter((one) => one !== key);
+        // A link may name what is not here: once something else is chosen, that is let go.
+        const keys = now.told ? chosen() : [], left = keys.filter((one) => one !== key);
         if (left.length === keys.length && keys.length >= MOST) return loupe.notify({kind: "info", title: "Four at most", message: `${MOST} models stand side by side.`, hint: "Leave one out first."});
         const next = left.length === keys.length ? [...keys, key] : left;
         if (next.length) set("spaces", next.join(","));

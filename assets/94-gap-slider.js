@@ -81,7 +81,7 @@ window.loupe = window.loupe || {};
         at("now").replaceChildren(el("dl", {class: "gap-facts"}, fact("shift", number(point.delta), null), fact("centroid gap", number(point.gap), change(point.gap, still.gap, false, 3, 1)),
             ...both.map(([way, name]) => fact(`${name} R@${k}`, percent(point.recall[way][k]), change(point.recall[way][k], still.recall[way][k], true))),
             point.accuracy === null ? fact("zero-shot", "–", el("span", {class: "gap-change"}, "no classes")) : fact("zero-shot", percent(point.accuracy), change(point.accuracy, still.accuracy, true)),
-            fact("loss", number(point.loss), change(point.loss, still.loss, false, 3, 1))), groups(point, still));
+            fact("loss", number(point.loss), change(point.loss, still.loss, false, 3, 1))), ...groups(point, still));
         const slide = document.getElementById(`${PAGE}-delta`);
         if (slide && document.activeElement !== slide) slide.value = point.delta;
         cursor(point.delta);
@@ -89,9 +89,9 @@ window.loupe = window.loupe || {};
 
     function groups(point, still) {
         const {el} = loupe.dom, names = Object.keys(point.by_group).filter(Boolean).slice(0, 8), first = Object.keys(point.recall.text_to_image)[0];
-        if (!names.length) return null;
+        if (!names.length) return [];
         const bar = (name) => el("div", {class: "gap-bar"}, el("span", {}, name), el("i", {style: `--share:${point.by_group[name]};--still:${still.by_group[name]}`}), el("b", {}, percent(point.by_group[name])));
-        return el("div", {class: "gap-groups"}, el("h4", {}, `text → image R@${first} by group`), ...names.map(bar));
+        return [el("div", {class: "gap-groups"}, el("h4", {}, `text → image R@${first} by group`), ...names.map(bar))];
     }
 
     /** The line of the slider over the curve. */

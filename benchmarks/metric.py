@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
 from typing import Final
 
 import numpy as np
@@ -32,24 +29,14 @@ QUERIES: Final = 400  # of the scikit-learn loop, whose time is told for all
 FAR: Final = 3_000
 IMAGES: Final = 24  # of the attribution maps, whose time is told for 1,000
 SAMPLES: Final = 8
-LARGE: Final = """
-import resource, numpy as np
-from backend import metrics
-from backend.metric_learning import cars, neighbours, properties
-from backend.metric_learning.distances import pairs
-x = np.random.default_rng(0).standard_normal((100_000, 128)).astype(np.float32)
-held = properties.table(cars.sample(["a", "b", "c", "d", "e", "f"], 100_000, 0))
-neighbours.hits(pairs(x, "euclidean"), held)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)
-"""
 
 
 def rows() -> list[Row]:
-    """All rows; the one of 100,000 images takes several minutes."""
+    """All rows."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return [sensitivity(), distances(), maps(), large()]
+        return [sensitivity(), distances(), maps()]
     finally:
         torch.set_num_threads(threads)
 
@@ -160,29 +147,4 @@ def maps() -> Row:
         "≥ 2.5×",
         f"largest difference {gap:.0e} of 1",
         theirs / mine >= 2.5 and gap < 0.02,
-    )
-
-
-def large() -> Row:
-    """100,000 images in a process of their own: whether they end, and the memory it takes."""
-    spent = 0.0
-
-    def ours() -> None:
-        nonlocal spent
-        done = subprocess.run(
-            [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True
-        )
-        spent = float(done.stdout)
-
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    ours()
-    time = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-    return Row(
-        "NR-Prec of 11 properties, n = 100,000: memory",
-        f"{spent:.2f} GiB, {time:.0f} s",
-        "",
-        float("nan"),
-        "≤ 4 GiB",
-        "ends",
-        spent <= 4,
     )

@@ -148,7 +148,7 @@ def robustness() -> pd.DataFrame:
     a = frame[clean].groupby(keys, sort=False)["map_at_r"].agg(["mean", "std"])
     b = frame[~clean].groupby([*keys, "fold"], sort=False)["map_at_r"].mean()
     b = b.groupby(keys, sort=False).agg(["mean", "std"])
-    found = a.join(b, lsuffix="_clean", rsuffix="_corrupted").reset_index()
+    found = a.add_suffix("_clean").join(b.add_suffix("_corrupted")).reset_index()
     found["drop"] = 1 - found["mean_corrupted"] / found["mean_clean"]
     held = shipped.arrays("maps")
     names, focus = [str(name) for name in held["losses"]], held["focus"]
@@ -172,7 +172,7 @@ def _ground() -> dict[str, int]:
 
 def _means(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     grouped = frame.groupby(keys, sort=False)[["map_at_r", "precision_at_1"]]
-    return grouped.mean().join(grouped.std(), rsuffix="_sd").reset_index()
+    return grouped.mean().join(grouped.std().add_suffix("_sd")).reset_index()
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

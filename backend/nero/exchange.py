@@ -112,7 +112,7 @@ def take_in(path: Path, store: ArrayStore) -> OrbitRequest:
 
 def _sidecar(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadRequest(
             f"There is no {path.name} beside the arrays.", "Keep both files together."
@@ -129,7 +129,8 @@ def _sidecar(path: Path) -> dict[str, Any]:
         )
     if not isinstance(told["request"], dict) or not isinstance(told["arrays"], dict):
         raise BadRequest(f"{path.name} is not as it should be.", "Export the result again.")
-    return dict(told)
+    found: dict[str, Any] = told
+    return found
 
 
 def _check_arrays(

@@ -286,8 +286,8 @@ def _look(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         sizes = np.diff([*starts, grey.shape[axis]])
         shape = (-1, 1) if axis == 0 else (1, -1)
         grey = np.add.reduceat(grey, starts, axis=axis) / sizes.reshape(shape)
-    told: NDArray[np.uint8] = np.round(grey).astype(np.uint8).reshape(-1)
-    return told
+    look: NDArray[np.uint8] = np.round(grey).astype(np.uint8).reshape(-1)
+    return look
 
 
 def _stacked(names: Sequence[str], splits: Sequence[str], seen: Sequence[_Seen]) -> Index:

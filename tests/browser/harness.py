@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import waitress
@@ -36,22 +37,25 @@ def running_app(
     works: Mapping[str, Work] = WORK,
     torch_threads: int = 1,
     register: Callable[[], None] = lambda: None,
+    env: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, Services]]:
     """Address and services of a server that ends with the block.
 
-    ``register`` adds pages and callbacks to it.
+    ``register`` adds pages and callbacks to it; ``env`` are more settings.
     """
     settings = Settings.from_env(
         {
             "LOUPE_STATE_DIR": str(folder),
             "LOUPE_DEVICE": "cpu",
             "LOUPE_TORCH_THREADS": str(torch_threads),
+            **env,
         }
     )
     services = create_services(settings, works)
     app = create_app(settings, services)
     register()
-    bound(app)
+    if services.team is None:  # with a login the first request would not be let through
+        bound(app)
     server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=settings.threads)
     # A daemon: waitress has no way to be stopped from another thread that closes its socket too.
     threading.Thread(target=server.run, daemon=True).start()

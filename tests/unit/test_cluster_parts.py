@@ -67,3 +67,30 @@ def test_only_what_can_be_cut_goes_to_the_cluster() -> None:
     assert not parts.can_run("crayon.maps", {"set": "birds", "saliency": "scorecam"})
     assert not parts.can_run("crayon.maps", {"set": "birds", "parent": "x"})
     assert not parts.can_run("nero.item", {})
+
+
+def test_a_worker_sends_what_can_be_cut_to_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from multiprocessing import Pipe
+
+    from backend.worker import Worker
+
+    asked: list[tuple[str, str]] = []
+
+    def run(work: str, _params: object, _store: object, address: str, _ticket: object) -> object:
+        asked.append((work, address))
+        return {"x": np.zeros(1)}
+
+    monkeypatch.setattr(ray_jobs, "run", run)
+    ours, theirs = Pipe()
+    runs = {"nero.orbit": "tests.fake_work:echo", "test.echo": "tests.fake_work:echo"}
+    worker = Worker(ours, runs, ArrayStore(tmp_path, 10**6))
+    ticket = Ticket()
+    worker._computed("nero.orbit", {}, ticket)  # type: ignore[arg-type]
+    monkeypatch.setenv("LOUPE_RAY_ADDRESS", "10.0.0.10:6379")
+    worker._computed("nero.orbit", {}, ticket)  # type: ignore[arg-type]
+    worker._computed("test.echo", {}, ticket)  # type: ignore[arg-type]
+    assert asked == [("nero.orbit", "10.0.0.10:6379")]
+    theirs.close()
+    ours.close()
