@@ -85,8 +85,8 @@ def mapped() -> list[Row]:
     """A first picture from landmarks against umap-learn on all rows."""
     held = pool(MAPPED, MAP_WIDTH, 200)
     # The first call compiles; and equal seeds give equal pictures.
-    one, again = (landmark.first_picture(held[:500], 200) for _ in range(2))
-    is_same = (one == again).all()
+    one, two = (landmark.first_picture(held[:500], 200) for _ in range(2))
+    is_same = (one == two).all()
     ours, first = timed(lambda: landmark.first_picture(held))
     graph_s, graph = timed(lambda: landmark.neighbours_of(held))
     layout_s, full = timed(lambda: landmark.layout(held, graph))
