@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -328,7 +329,8 @@ def main() -> None:
     for place, seed in enumerate(asked.seeds):
         model = trained(held, texts, seed)
         found = embedded(model, texts, held, features, table)
-        print(seed, {name: round(value, 3) for name, value in found.metrics.items()}, flush=True)
+        told = ", ".join(f"{name} {value:.3f}" for name, value in found.metrics.items())
+        sys.stdout.write(f"seed {seed}: {told}\n")
         folder = people.FOLDER if place == 0 else CACHE / f"people-seed-{seed}"
         folder.mkdir(exist_ok=True)
         xy = mapped(found.arrays["images"])

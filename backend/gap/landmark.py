@@ -18,11 +18,13 @@ from backend.errors import BadRequest
 from backend.gap.pairs import matrix
 from backend.protocols import F32, I64
 
-LANDMARKS: Final = 3000
+LANDMARKS: Final = 1000
 NEAREST: Final = 5  # landmarks that place a row
 SHARPNESS: Final = 8.0
 BLOCK: Final = 4096
 NEIGHBOURS: Final = 15
+FIRST_EPOCHS: Final = 150  # umap-learn takes 500 for so few rows; a first picture needs fewer
+EXACT_TO: Final = 4096  # rows up to which all distances are computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def first_picture(
     chosen = landmarks_of(len(rows), landmarks, seed)
     marks = rows[chosen]
     graph = neighbours_of(marks, min(neighbours, len(marks) - 1), seed)
-    placed = layout(marks, graph, min_dist=min_dist, seed=seed)
+    placed = layout(marks, graph, min_dist=min_dist, seed=seed, epochs=FIRST_EPOCHS)
     found = np.empty((len(rows), 2), np.float32)
     squares = np.einsum("nd,nd->n", marks, marks)
     count = min(NEAREST, len(marks))
@@ -87,6 +89,8 @@ def neighbours_of(rows: NDArray[Any], neighbours: int = NEIGHBOURS, seed: int = 
             f"{neighbours} neighbours of {len(rows):,} rows cannot be found.",
             f"Allowed are 2 to {len(rows) - 1:,}.",
         )
+    if len(rows) <= EXACT_TO:
+        return _exact(rows, neighbours)
     state = np.random.RandomState(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # umap-learn warns of packages that it can do without
@@ -96,8 +100,29 @@ def neighbours_of(rows: NDArray[Any], neighbours: int = NEIGHBOURS, seed: int = 
     return Graph(indices.astype(np.int32), distances.astype(np.float32))
 
 
-def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int = 0) -> F32:
+def _exact(rows: F32, neighbours: int) -> Graph:
+    """Itself first, then the nearest others."""
+    near = _nearest(rows, np.arange(len(rows)), neighbours - 1)
+    far = np.linalg.norm(rows[near] - rows[:, None], axis=2)
+    order = np.argsort(far, axis=1, kind="stable")
+    near, far = np.take_along_axis(near, order, 1), np.take_along_axis(far, order, 1)
+    own = np.arange(len(rows))[:, None]
+    distances = np.concatenate([np.zeros((len(rows), 1)), far], axis=1).astype(np.float32)
+    return Graph(np.concatenate([own, near], axis=1).astype(np.int32), distances)
+
+
+def layout(
+    rows: NDArray[Any],
+    graph: Graph,
+    *,
+    min_dist: float = 0.1,
+    seed: int = 0,
+    epochs: int | None = None,
+) -> F32:
     """(n, 2) UMAP of rows whose neighbours are known.
+
+    Args:
+        epochs: of the layout; umap-learn's own number without it.
 
     Raises:
         BadRequest: the graph is of other rows, or ``min_dist`` is not 0 to 1.
@@ -118,6 +143,7 @@ def layout(rows: NDArray[Any], graph: Graph, *, min_dist: float = 0.1, seed: int
             min_dist=min_dist,
             random_state=seed,
             n_jobs=1,
+            n_epochs=epochs,
             precomputed_knn=(graph.rows, graph.distances),
         )
         found: F32 = made.fit_transform(rows).astype(np.float32)
