@@ -10,7 +10,8 @@ SOURCE: Final = "Post-hoc bias mitigation (PBM), chapter 4 of the dissertation t
 
 RESULTS: Final = MethodCard(
     shows="The first K results of one neutral query, by similarity alone and by the chosen method. "
-    "The border of a picture is its true group; a second mark is the group that was predicted.",
+    "The border of a picture is its true group; a dot marks another predicted one. A faint picture "
+    "is of another activity.",
     cannot_show="What is fair. Equal numbers of two groups is one aim of several, and the groups "
     "are what the artists meant by a Unicode sequence, two of many. Nothing here is measured on "
     "people, and nothing here should be used to judge them.",
@@ -22,7 +23,7 @@ RESULTS: Final = MethodCard(
 )
 CURVES: Final = MethodCard(
     shows="The bias among the first 1, 2, 3, … results, before and after; above zero the first "
-    "group has more. The bands are the shares of the three groups.",
+    "group has more. The shares of the three groups are in the table and above each grid.",
     cannot_show="Anything about other queries. At an odd K two groups cannot be equal.",
     how_to_read="The dotted line is the bias of the pool itself: a ranking that does not know "
     "groups ends up there, not at zero. The vertical line is K.",
@@ -73,8 +74,8 @@ PREDICTOR: Final = MethodCard(
     source=SOURCE,
 )
 MAP: Final = MethodCard(
-    shows="UMAP of the embeddings of all pictures of the pool, coloured by the true group; the "
-    "results of the query are ringed.",
+    shows="UMAP of the embeddings of all pictures of the pool, coloured by the true group, "
+    "before the pool is skewed.",
     cannot_show="Distances: UMAP keeps neighbours, not sizes of gaps. Nearby is similar.",
     how_to_read="Draw a lasso to mark pictures here and in both grids; shift and drag to move, "
     "wheel to zoom. Where the colours mix, the embedding hardly tells the groups.",

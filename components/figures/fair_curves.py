@@ -12,6 +12,7 @@ from components.theme import CURSOR, MODEL_COLOURS, translucent
 BEFORE, AFTER, OTHER, GREY = MODEL_COLOURS[7], MODEL_COLOURS[0], MODEL_COLOURS[3], MODEL_COLOURS[7]
 GROUP_COLOURS: Final = (MODEL_COLOURS[2], "#9aa2ad", MODEL_COLOURS[4])
 """Groups -1, 0 and +1: orange, grey, violet; the same on grids, bars and the map."""
+PREDICTORS: Final = {"mlp": "MLP", "prompt": "prompt", "words": "words"}
 MARGIN: Final = {"l": 46, "r": 10, "t": 8, "b": 40}
 
 
@@ -221,7 +222,7 @@ def noise(survey: Mapping[str, Any], *, view: str) -> go.Figure:
             mode="lines+markers",
             line={"color": AFTER, "width": 1.5},
             marker={"size": 8},
-            name="PBM",
+            name=f"PBM, {PREDICTORS[rows[0]['predictor']]}",
             text=[f"noise {row['noise']:g} sd" for row in rows],
             hovertemplate="%{text}: F1 %{x:.2f}, AbsBias %{y:.3f}<extra></extra>",
         ),
