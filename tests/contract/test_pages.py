@@ -62,7 +62,7 @@ def test_ids_start_with_the_page_and_are_used_once(app: dash.Dash, name: str):
     ids = [getattr(part, "id", None) for part in tree(layout) if isinstance(part, Component)]
     plain = [i for i in ids if isinstance(i, str)]
     slug = page["path"].strip("/").split("/")[0] or "home"
-    foreign = [i for i in plain if not i.startswith(slug) and not SHELL.match(i)]
+    foreign = [i for i in plain if not i.startswith((slug, f"{name}-")) and not SHELL.match(i)]
     assert foreign == [] or name == "not_found_404"
     assert len(plain) == len(set(plain))
 
