@@ -191,7 +191,7 @@ FAIR_MISTAKES = [
     ("score,group\n1,2\n", ["--k", "1"], "Row 2 has '2' in the column group"),
     ("score,group\n", ["--k", "1"], "no rows"),
     ("", ["--k", "1"], "not a readable table"),
-    ("score,group\n1,a\n", ["--k", "1", "--plus", "a"], "both --plus and --minus"),
+    ("score,group\n1,a\n", ["--k", "1", "--plus", "a"], "Name both groups"),
     ("score,group\n1,1\n2,-1\n", ["--k", "1", "--p", "2"], "p = 2"),
 ]
 

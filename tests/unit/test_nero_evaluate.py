@@ -13,7 +13,7 @@ from backend import datasets
 from backend.errors import BadRequest, Cancelled, DeviceFull, NotFound
 from backend.nero import evaluate, orbits, tasks
 from backend.nero.evaluation import SLAB_BYTES
-from tests.fakes import FakeBackend, disc_images, grey_model, noise_images, softmax
+from tests.fakes import FakeBackend, card, disc_images, grey_model, noise_images, softmax
 
 ORBIT = orbits.rotations(12)
 OWN = noise_images(5)
@@ -200,9 +200,17 @@ def test_unknown_names_are_answered_with_the_known_ones():
         evaluate(always, "digits", ORBIT, OWN, batch_size=0)
 
 
+class Lettered(FakeBackend):
+    """Its classes have names; numbered ones fit any ten."""
+
+    @property
+    def card(self):
+        return card(classes=tuple("abcdefghij"))
+
+
 def test_a_model_for_other_items_is_refused():
     with pytest.raises(BadRequest, match="classes are not those of the items"):
-        evaluate(FakeBackend(), "fashion", ORBIT, [0])
+        evaluate(Lettered(), "fashion", ORBIT, [0])
 
 
 def test_tasks_say_what_an_ideal_model_does():
