@@ -15,7 +15,8 @@ RULES: dict[str, Any] = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
     "resultTypes": ["violations"],
 }
-RULES["rules"] = {"label-content-name-mismatch": {"enabled": False}}  # experimental in axe
+# experimental in axe
+RULES["rules"] = {"label-content-name-mismatch": {"enabled": False}}
 CONTRAST: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 SERIOUS = ("serious", "critical")
 VIEWS = {  # beside each page as it opens
