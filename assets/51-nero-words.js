@@ -97,7 +97,7 @@ window.loupe = window.loupe || {};
     function describe(name, sentence) {
         const element = document.getElementById(`nero-${name}-graph`);
         if (!element) return;
-        element.setAttribute("role", "img");
+        element.setAttribute("role", "figure");
         element.setAttribute("aria-label", sentence);
     }
 

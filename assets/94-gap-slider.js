@@ -76,7 +76,7 @@ window.loupe = window.loupe || {};
             const by = unit * (one - before), text = Math.abs(by).toFixed(digits);
             return el("span", {class: "gap-change", "data-kind": Number(text) === 0 ? "none" : (by > 0) === isGood ? "good" : "bad"}, Number(text) === 0 ? "no change" : `${by > 0 ? "+" : "−"}${text}`);
         };
-        const fact = (name, text, delta) => el("div", {}, el("dt", {}, name), el("dd", {}, text), delta);
+        const fact = (name, text, delta) => el("div", {}, el("dt", {}, name), el("dd", {}, text, delta));
         const both = [["text_to_image", "text → image"], ["image_to_text", "image → text"]];
         at("now").replaceChildren(el("dl", {class: "gap-facts"}, fact("shift", number(point.delta), null), fact("centroid gap", number(point.gap), change(point.gap, still.gap, false, 3, 1)),
             ...both.map(([way, name]) => fact(`${name} R@${k}`, percent(point.recall[way][k]), change(point.recall[way][k], still.recall[way][k], true))),

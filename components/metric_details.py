@@ -20,7 +20,8 @@ TALL, LOW = 340, 300
 
 def place(name: str, kind: str = "") -> Component:
     """An empty place that a script fills."""
-    return html.Div(id=f"{PAGE}-{name}", className=f"metric-{kind or name}")
+    keys = {"tabIndex": 0} if kind == "scroll" else {}  # what scrolls can be scrolled by keys
+    return html.Div(id=f"{PAGE}-{name}", className=f"metric-{kind or name}", **keys)
 
 
 def sweep() -> Component:

@@ -34,9 +34,10 @@ def heads_of(key: str) -> Heads:
         )
     card = read_card(CARDS / f"{key}.toml")
     verify_weights(card)
-    stored = {name: value.float() for name, value in load_file(weights_path(card)).items()}
-    heads = Heads()
-    heads.load_state_dict(stored)
+    with torch.inference_mode(False):  # see towers.image_tower
+        stored = {name: value.float() for name, value in load_file(weights_path(card)).items()}
+        heads = Heads()
+        heads.load_state_dict(stored)
     return heads.eval().requires_grad_(False)
 
 

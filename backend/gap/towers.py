@@ -32,7 +32,8 @@ log = logging.getLogger("loupe.towers")
 @cache
 def image_tower() -> EfficientNetLite0:
     """EfficientNet-Lite0 with its ImageNet weights, frozen."""
-    tower = load_module(read_card(CARDS / "imagenet-lite0.toml"))
+    with torch.inference_mode(False):  # first asked for inside it, no gradient would pass later
+        tower = load_module(read_card(CARDS / "imagenet-lite0.toml"))
     assert isinstance(tower, EfficientNetLite0)
     return tower
 
@@ -40,7 +41,8 @@ def image_tower() -> EfficientNetLite0:
 @cache
 def text_tower() -> MiniLM:
     """all-MiniLM-L6-v2, frozen."""
-    tower = load_encoder(read_card(CARDS / "text-minilm.toml"))
+    with torch.inference_mode(False):
+        tower = load_encoder(read_card(CARDS / "text-minilm.toml"))
     assert isinstance(tower, MiniLM)
     return tower
 

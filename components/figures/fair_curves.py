@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from components.theme import CURSOR, MODEL_COLOURS, translucent
 
 BEFORE, AFTER, OTHER, GREY = MODEL_COLOURS[7], MODEL_COLOURS[0], MODEL_COLOURS[3], MODEL_COLOURS[7]
-GROUP_COLOURS: Final = (MODEL_COLOURS[2], "#9aa2ad", MODEL_COLOURS[4])
+GROUP_COLOURS: Final = (MODEL_COLOURS[2], "#6b7480", MODEL_COLOURS[4])
 """Groups -1, 0 and +1: orange, grey, violet; the same on grids, bars and the map."""
 PREDICTORS: Final = {"mlp": "MLP", "prompt": "prompt", "words": "words"}
 MARGIN: Final = {"l": 46, "r": 10, "t": 8, "b": 40}

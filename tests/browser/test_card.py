@@ -206,7 +206,7 @@ def test_menu_by_keyboard(cards: Page) -> None:
             break
         cards.keyboard.press("ArrowDown")
     seen = []
-    for _ in range(7):
+    for _ in range(8):
         seen.append(cards.evaluate(focused))
         cards.keyboard.press("ArrowDown")
         cards.wait_for_function(f"(was) => {focused} !== was", arg=seen[-1])

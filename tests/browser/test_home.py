@@ -11,7 +11,8 @@ from tests.browser.driving import open_page, settle
 def test_home_says_what_is_here(page: Page, app_url: str) -> None:
     open_page(page, app_url)
     for card in catalog.models().values():
-        tile = page.locator(".lp-fact-card").filter(has_text=card.title).first
+        named = page.get_by_role("heading", name=card.title, exact=True)
+        tile = page.locator(".lp-fact-card").filter(has=named)
         expect(tile).to_contain_text(card.fingerprint[:8])
     for info in datasets.bundled().values():
         tile = page.locator(".lp-fact-card").filter(has_text=info.source)
