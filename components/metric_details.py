@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from dash import html
 from dash.development.base_component import Component
@@ -20,7 +20,8 @@ TALL, LOW = 340, 300
 
 def place(name: str, kind: str = "") -> Component:
     """An empty place that a script fills."""
-    keys = {"tabIndex": 0} if kind == "scroll" else {}  # what scrolls can be scrolled by keys
+    # What scrolls can be scrolled by keys.
+    keys: dict[str, Any] = {"tabIndex": 0} if kind == "scroll" else {}
     return html.Div(id=f"{PAGE}-{name}", className=f"metric-{kind or name}", **keys)
 
 
