@@ -13,7 +13,7 @@ from backend.work import WORK
 from components.runtime import Services
 from tests.browser import state_page
 from tests.browser.driving import Traffic
-from tests.browser.harness import CHROMIUM, FLAGS, running_app
+from tests.browser.harness import CHROMIUM, FLAGS, running_app, turn_to
 from tests.fake_work import WORKS as FAKES
 
 expect.set_options(timeout=15_000)  # ms; two cores may be busy with another browser
@@ -98,6 +98,7 @@ def forget(page: Page, origin: str) -> None:
 @pytest.fixture
 def page(profile: BrowserContext, app_url: str, traffic: Traffic) -> Iterator[Page]:
     """A tab that knows nothing of other tests. Console errors and failed requests fail the test."""
+    turn_to(app_url)
     page = profile.new_page()
     forget(page, app_url)
     page.set_default_timeout(15_000)

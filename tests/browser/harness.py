@@ -13,6 +13,8 @@ from typing import Final
 import waitress
 
 from app import create_app
+from backend import own_sets
+from backend.registry import store as registry
 from backend.settings import Settings
 from backend.work import WORK, Work
 from components.runtime import Services, create_services
@@ -29,6 +31,9 @@ FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+RUNNING: Final[dict[str, Services]] = {}
 
 
 @contextmanager
@@ -59,7 +64,20 @@ def running_app(
     server = waitress.create_server(app.server, host="127.0.0.1", port=0, threads=settings.threads)
     # A daemon: waitress has no way to be stopped from another thread that closes its socket too.
     threading.Thread(target=server.run, daemon=True).start()
+    url = f"http://127.0.0.1:{server.effective_port}"
+    RUNNING[url] = services
     try:
-        yield f"http://127.0.0.1:{server.effective_port}", services
+        yield url, services
     finally:
+        del RUNNING[url]
         services.close()
+
+
+def turn_to(url: str) -> None:
+    """Makes this process look where that server keeps models and sets: another test's server, made
+    and closed meanwhile, has left it looking elsewhere. As users run it, there is one a process.
+    """
+    services = RUNNING.get(url)
+    if services is not None:
+        own_sets.use(services.store)
+        registry.use(services.engine, services.settings)
