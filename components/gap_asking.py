@@ -95,11 +95,10 @@ def bring_in() -> Response:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = request.form.get("path", "").strip()
+        first = _saved(request.files.get("images"), Path(folder), SUFFIXES)
         if path:
             first = below_roots(path, services().settings.roots)
             _check_suffix(first.name, SUFFIXES)
-        else:
-            first = _saved(request.files.get("images"), Path(folder), SUFFIXES)
         texts = _saved(request.files.get("texts"), Path(folder), (".npy",))
         captions = _saved(request.files.get("captions"), Path(folder), (".txt", ".csv"))
         if first is None:

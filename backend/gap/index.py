@@ -185,7 +185,8 @@ def _within(told: F32, tops: F32, bound: float, k: int) -> I64:
         told >= np.partition(tops, len(tops) - k)[len(tops) - k] - 2 * bound
     )
     seen = told[found]
-    return found[seen >= np.partition(seen, len(seen) - k)[len(seen) - k] - 2 * bound]
+    kept: I64 = found[seen >= np.partition(seen, len(seen) - k)[len(seen) - k] - 2 * bound]
+    return kept
 
 
 def _in_parts(index: Index, codes: I8, scale: F32, bound: float, k: int) -> list[I64]:
