@@ -25,6 +25,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
+        away,
         blueprints,
         index,
         login,
@@ -49,6 +50,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         on_error=notices.on_error,
     )
     plugins.load()
+    away.register()
     theme.register_templates()
     held = services or runtime.create_services(settings)
     observe.register(app, held)
