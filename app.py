@@ -25,8 +25,8 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
 
     from backend import plugins
     from components import (
-        away,
         blueprints,
+        frame,
         index,
         login,
         notices,
@@ -50,7 +50,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         on_error=notices.on_error,
     )
     plugins.load()
-    away.register()
+    frame.register()
     theme.register_templates()
     held = services or runtime.create_services(settings)
     observe.register(app, held)
