@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backend import migrations
+from backend import cli_files, migrations
 from backend.cache import ArrayStore
 from backend.crayon import aggregate, exchange, library, sets
 from backend.crayon.answers import Answer, AnswerStore
@@ -21,7 +21,7 @@ from backend.crayon.requests import RefineRequest, maps_job, original_job, own_m
 from backend.database import open_engine
 from backend.errors import BadRequest, StorageFull
 from backend.files import refused
-from backend.settings import PROJECT, Settings
+from backend.settings import Settings
 
 SUFFIXES: Final = ("jsonl", "csv")
 
@@ -94,7 +94,7 @@ def original(asked: argparse.Namespace) -> None:
         card = originals.adopt(asked.set, asked.factory, asked.weights)
     else:
         job = original_job(asked.set, asked.seed, asked.epochs)
-        originals.original(job.params, _Ticket(_store()))
+        originals.original(job.params, _Ticket(cli_files.results()))
         card = library.card(own_model_key(asked.set))
     sys.stderr.write(f"{card.key}: {card.summary}\n")
 
@@ -146,7 +146,7 @@ def maps(asked: argparse.Namespace) -> None:
     from backend.crayon import work
 
     job = maps_job(asked.set)
-    _write(asked.npz, work.maps(job.params, _Ticket(_store())))
+    _write(asked.npz, work.maps(job.params, _Ticket(cli_files.results())))
 
 
 def refine(asked: argparse.Namespace) -> None:
@@ -155,7 +155,7 @@ def refine(asked: argparse.Namespace) -> None:
 
     given = {k: v for k, v in vars(asked).items() if v is not None}
     request = RefineRequest.of({**given, "item_set": asked.set})
-    store = _store()
+    store = cli_files.results()
     with _answers() as answers:
         job = request.job(answers, store)
     found = work.refine(job.params, _Ticket(store))
@@ -190,12 +190,6 @@ def _answers() -> Iterator[AnswerStore]:
         yield AnswerStore(engine)
     finally:
         engine.dispose()
-
-
-def _store() -> ArrayStore:
-    settings = Settings.from_env()
-    bundled = [PROJECT / "data" / "results"]
-    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)
 
 
 def _write(path: Path, arrays: Any) -> None:
