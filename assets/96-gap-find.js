@@ -45,7 +45,7 @@ window.loupe = window.loupe || {};
             return;
         }
         const isText = !picture, mine = [held.key, isText ? values.text : `${picture.name} ${picture.size}`, values.delta].join(" ");
-        if (isText && !values.text) { at("found").replaceChildren(); say("find", "ready"); wanted = ""; return; }
+        if (isText && !values.text) { at("found").replaceChildren(loupe.dom.el("p", {class: "lp-muted"}, "There is no query yet: type a few words, or drop a picture.")); say("find", "ready"); wanted = ""; return; }
         if (mine === wanted) return;
         wanted = mine;
         sent += 1;
