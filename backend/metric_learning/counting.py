@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -43,7 +43,8 @@ class Window(Pairs):
     @classmethod
     def of(cls, held: Pairs, first: int, last: int) -> Window:
         """The window on pairs that are held already."""
-        return cls(*(getattr(held, one.name) for one in fields(Pairs)), first, last)
+        whole = held.distance, held.left, held.right, held.right_terms, held.left_terms
+        return cls(*whole, held.inverse, first, last)
 
     def blocks(self) -> Iterator[slice]:
         size = self.block_size
