@@ -26,7 +26,7 @@ window.loupe = window.loupe || {};
         const tools = el("div", {class: "lp-scatter-tools"});
         host.classList.add("lp-scatter");
         host.replaceChildren(canvas, over, tools);
-        const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer);
+        const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer, () => later());
         const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, n: 0, colours: settings.colours || ["#2f6fde"]};
         const view = {x: 0, y: 0, scale: 1};
         let home = {...view}, ratio = 1, size = [0, 0], index = null, drag = null, mode = "lasso", wanted = 0, rowOf = null, kept = null, resting = 0;

@@ -178,6 +178,7 @@ CASES: Final = {
             "test_annotators_are_themselves_only",
             "test_an_invitation_is_for_its_set_only",
             "test_the_page_of_an_annotator_holds_nothing_of_other_pages",
+            "test_what_one_analyst_makes_others_of_the_team_find",
         ),
         "analysts of one team share sets, results and drafts by design",
     ),
@@ -241,7 +242,7 @@ CASES: Final = {
         "none acknowledged is lost",
         (
             "test_killed_at_any_moment_no_acknowledged_answer_is_lost",
-            "test_a_server_killed_at_random_loses_no_acknowledged_answer",
+            "test_web_and_worker_killed_at_random_lose_no_acknowledged_answer",
         ),
     ),
     "F3": Row(
@@ -295,10 +296,14 @@ CASES: Final = {
         ),
     ),
     "F9": Row(
-        "no WebGL",
+        "no WebGL, or lost while a page is open",
         "the same points",
-        ("test_many_contents_are_drawn_by_webgl_and_few_are_not",),
-        "a context that is lost while a page is open is not provoked by a test",
+        (
+            "test_many_contents_are_drawn_by_webgl_and_few_are_not",
+            "test_both_painters_draw_the_points",
+            "test_a_lost_gpu_that_comes_back_draws_the_same_points",
+        ),
+        "plotly's own WebGL traces are plotly's to restore",
     ),
     "F10": Row(
         "late and doubled answers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 from dash import Dash
 from flask.testing import FlaskClient
@@ -190,6 +191,26 @@ def test_invitations_expire_and_are_for_annotators(held: Held) -> None:
 
 
 # What viewers may
+
+
+def test_what_one_analyst_makes_others_of_the_team_find(
+    clients: dict[str, FlaskClient], held: Held
+) -> None:
+    """Links, drafts and results belong to the team; annotators and strangers get none of them."""
+    draft = {"set": "campaigns", "row": 0, "name": "Ours", "draft": {"fields": {}}}
+    assert clients["analyst"].post("/_insights/drafts", json=draft).status_code == 200
+    link = clients["analyst"].post("/_links", json={"path": "/nero", "state": {"angle": 33}})
+    held[1].store.put("ab" * 32, {"x": np.arange(3)})
+    paths = ["/_insights/drafts?set=campaigns", link.get_json()["url"], f"/_data/{'ab' * 32}"]
+    for role in ("analyst", "admin", "viewer"):
+        for path in paths:
+            assert clients[role].get(path).status_code in (200, 302), (role, path)
+        assert "Ours" in clients[role].get(paths[0]).text
+    assert clients["viewer"].post("/_insights/drafts", json=draft).status_code == 403
+    for path in paths:
+        refused = clients["annotator"].get(path)
+        assert refused.status_code in (302, 403, 404), path
+        assert "Ours" not in refused.text
 
 
 def test_viewers_compute_nothing_new(
