@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class Socket:
         size = len(data)
         if size < 126:
             head = bytes([0x81, 0x80 | size])
+        elif size < 1 << 16:
+            head = bytes([0x81, 0x80 | 126]) + size.to_bytes(2, "big")
         else:
             head = bytes([0x81, 0x80 | 127]) + size.to_bytes(8, "big")
         masked = bytes(byte ^ mask[n % 4] for n, byte in enumerate(data))
@@ -127,7 +129,6 @@ class Firefox:
         return base64.b64decode(told["data"])
 
     def close(self) -> None:
-        self.ask("browser.close")
         self._socket.close()
 
 
@@ -146,8 +147,7 @@ def firefox(folder: Path) -> Iterator[Firefox]:
         try:
             assert process.stderr is not None
             line = next(line for line in process.stderr if "BiDi listening" in line)
-            found = Firefox(int(line.rsplit(":", 1)[1]))
-            yield found
-            found.close()
+            with closing(Firefox(int(line.rsplit(":", 1)[1]))) as found:
+                yield found
         finally:
             process.kill()
