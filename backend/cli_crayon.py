@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backend import migrations
+from backend import cli_files, migrations
 from backend.cache import ArrayStore
 from backend.crayon import aggregate, exchange, library, sets
 from backend.crayon.answers import Answer, AnswerStore
@@ -99,7 +99,7 @@ def original(asked: argparse.Namespace) -> None:
         card = originals.adopt(asked.set, asked.factory, asked.weights)
     else:
         job = original_job(asked.set, asked.seed, asked.epochs)
-        originals.original(job.params, _Ticket(_store()))
+        originals.original(job.params, _Ticket(cli_files.results()))
         card = library.card(own_model_key(asked.set))
     sys.stderr.write(f"{card.key}: {card.summary}\n")
 
@@ -151,14 +151,14 @@ def maps(asked: argparse.Namespace) -> None:
     from backend.crayon import work
 
     job = maps_job(asked.set)
-    _write(asked.npz, work.maps(job.params, _Ticket(_store())))
+    _write(asked.npz, work.maps(job.params, _Ticket(cli_files.results())))
 
 
 def embed(asked: argparse.Namespace) -> None:
     """Writes ``embeddings`` (n, d) float32, on the cluster where one is set. Raises as the work."""
     from backend.cluster import ray_jobs
 
-    store = _store()
+    store = cli_files.results()
     params: dict[str, JSON] = {"set": asked.set}
     _write(asked.npz, ray_jobs.anywhere("embeddings", params, store, _Ticket(store)))
 
@@ -169,7 +169,7 @@ def refine(asked: argparse.Namespace) -> None:
 
     given = {k: v for k, v in vars(asked).items() if v is not None}
     request = RefineRequest.of({**given, "item_set": asked.set})
-    store = _store()
+    store = cli_files.results()
     with _answers() as answers:
         job = request.job(answers, store)
     found = work.refine(job.params, _Ticket(store))
@@ -204,12 +204,6 @@ def _answers() -> Iterator[AnswerStore]:
         yield AnswerStore(engine)
     finally:
         engine.dispose()
-
-
-def _store() -> ArrayStore:
-    settings = Settings.from_env()
-    bundled = [PROJECT / "data" / "results"]
-    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)
 
 
 def _write(path: Path, arrays: Any) -> None:

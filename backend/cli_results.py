@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backend.cache import ArrayStore
+from backend import cli_files
 from backend.errors import BadRequest
 from backend.nero import exchange
 from backend.nero.requests import OrbitRequest
-from backend.settings import PROJECT, Settings
 
 
 def add(commands: Any) -> None:
@@ -29,23 +28,17 @@ def add(commands: Any) -> None:
     one.set_defaults(run=_import)
 
 
-def _store() -> ArrayStore:
-    settings = Settings.from_env()
-    bundled = [PROJECT / "data" / "results"]
-    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)
-
-
 def _export(asked: argparse.Namespace) -> None:
     if asked.npz.suffix != ".npz" or not asked.npz.resolve().parent.is_dir():
         raise BadRequest(f"{asked.npz} is not usable.", "Name an .npz in a folder that exists.")
     request = OrbitRequest(asked.task, asked.model, asked.orbit)
-    arrays = exchange.result_of(request, _store(), _progress)
+    arrays = exchange.result_of(request, cli_files.results(), _progress)
     beside = exchange.write(request, arrays, asked.npz)
     sys.stdout.write(f"Written to {asked.npz} and {beside.name}\n")
 
 
 def _import(asked: argparse.Namespace) -> None:
-    store = _store()
+    store = cli_files.results()
     for path in asked.npz:
         if not path.is_file():
             raise BadRequest(f"There is no file {path.name}.", "Check the path.")
