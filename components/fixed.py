@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec, cast
 
 import orjson
 from dash.development.base_component import Component
@@ -27,7 +27,7 @@ def fixed(make: Callable[P, Component]) -> Callable[P, Component]:
         setattr(part, WRITTEN, orjson.Fragment(written(part.to_plotly_json())))
         return part
 
-    return made
+    return cast(Callable[P, Component], made)
 
 
 def written(part: Any) -> bytes:

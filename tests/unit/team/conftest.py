@@ -28,13 +28,18 @@ def app(held: Held) -> Dash:
 
 
 @pytest.fixture(scope="module")
-def clients(app: Dash) -> dict[str, FlaskClient]:
-    return {role: logged_in(app, role) for role in ROLES}
+def clients(held: Held) -> dict[str, FlaskClient]:
+    make_patient(held)
+    return {role: logged_in(held[0], role) for role in ROLES}
 
 
 @pytest.fixture(autouse=True)
 def _patient(held: Held) -> None:
-    """Each test begins with whole budgets."""
+    make_patient(held)
+
+
+def make_patient(held: Held) -> None:
+    """Whole budgets again: each test begins with them."""
     team = held[1].team
     assert team is not None
     for bucket in (team.guesses, team.from_one, team.about_one, team.writes):
