@@ -17,6 +17,7 @@ SHOTS = os.environ.get("LOUPE_FIREFOX_SHOTS", "")  # a folder, to look at what w
 FILLED = """(() => {
   const main = document.getElementById("main");
   if (!main || main.innerText.length < 60) return "empty";
+  if (main.innerText.includes("WebGL is not supported")) return "no points without WebGL";
   const waits = [...main.querySelectorAll(".plot-card")].filter(
     (card) => card.dataset.state === "loading" && card.offsetParent);
   return waits.length ? waits.map((card) => card.id).join(" ") : "";
