@@ -8,9 +8,9 @@ import signal
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 import orjson
@@ -112,6 +112,6 @@ def answer(url: str, client: str, acknowledged: set[tuple[str, int]]) -> None:
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
                 acknowledged |= {(client, n) for n in orjson.loads(reply.read())["stored"]}
-        except (OSError, urllib.error.URLError, ValueError):
+        except (OSError, HTTPException, ValueError):  # the latter two: cut off in the middle
             return
         sequence += 1
