@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -43,8 +43,8 @@ class Window(Pairs):
     @classmethod
     def of(cls, held: Pairs, first: int, last: int) -> Window:
         """The window on pairs that are held already."""
-        whole = held.distance, held.left, held.right, held.right_terms, held.left_terms
-        return cls(*whole, held.inverse, first, last)
+        whole: dict[str, Any] = {one.name: getattr(held, one.name) for one in fields(Pairs)}
+        return cls(**whole, first=first, last=last)
 
     def blocks(self) -> Iterator[slice]:
         size = self.block_size
