@@ -23,7 +23,7 @@ OWN: Final = "own"
 def titles() -> dict[str, str]:
     """Titles of all spaces of registered sets by key."""
     found = {}
-    for name, held in store.sets().items():
+    for name, held in store.listed().sets.items():
         if held.spec.kind == "embeddings":
             found[f"{name}--{OWN}"] = held.spec.told
         elif held.spec.kind == "pairs":

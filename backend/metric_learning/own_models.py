@@ -63,8 +63,11 @@ class OwnEmbedding:
 
 
 def listed() -> dict[str, OwnEmbedding]:
-    """Every embedding of every registered model by key, the oldest model first."""
-    return {one.key: one for model in store.models().values() for one in _embeddings(model)}
+    """Every embedding of every registered model by key, the oldest model first; none while the
+    database does not answer.
+    """
+    held = store.listed().models.values()
+    return {one.key: one for model in held for one in _embeddings(model)}
 
 
 def is_own(key: object) -> bool:
@@ -76,10 +79,11 @@ def find(key: str) -> OwnEmbedding:
     """One embedding.
 
     Raises:
-        BadRequest: no registered model gives it.
+        BadRequest: no registered model gives it. StorageFull: the database does not answer.
     """
     held = listed()
     if key not in held:
+        store.models()  # says so where they cannot be reached now
         known = ", ".join(held) or "none yet: python -m backend models add FILE --name NAME"
         raise BadRequest(f"There is no model of yours called {key[:80]!r}.", f"There is {known}.")
     return held[key]
