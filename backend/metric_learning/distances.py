@@ -28,6 +28,7 @@ DISTANCES: Final = {
 BLOCK_BYTES: Final = 64 << 20  # of one block of distances
 FEWEST: Final = 10
 LARGEST: Final = 1e100  # squares of larger numbers are not finite
+CACHE_BYTES: Final = 1 << 20  # of the part of a distance matrix that is worked on at once
 OFFSET: Final = 100.0  # means this many spreads from 0 are taken off before products lose digits
 NEAR: Final = 1e-2  # squared distances below this share of the squared lengths are computed again
 
@@ -191,15 +192,29 @@ def pairwise(
         np.subtract(1.0 if distance == "cosine" else 0.0, products, out=products)
         return products
     left, right = (a32**2).sum(axis=1), (b32**2).sum(axis=1)
-    found: NDArray[np.float32] = (-2 * a32) @ b32.T
-    found += left[:, None]
-    found += right
-    rows, columns = np.nonzero(found < NEAR * (left[:, None] + right))
+    found = np.empty((len(a), len(b)), np.float32)
+    step = max(1, CACHE_BYTES // (4 * len(b)))
+    for start in range(0, len(a), step):  # all that is done to a part while it is in the cache
+        rows = slice(start, start + step)
+        part = np.matmul(-2 * a32[rows], b32.T, out=found[rows])
+        part += left[rows, None]
+        part += right
+        _repaired(part, a32[rows], b32, NEAR * (left[rows, None] + right))
+        if distance == "snr":
+            part /= left[rows, None]
+        elif distance == "euclidean":
+            np.sqrt(part, out=part)
+    return found
+
+
+def _repaired(
+    part: NDArray[np.float32],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    near: NDArray[np.float32],
+) -> None:
+    """Computes squared distances below ``near`` again, from the differences, in place."""
+    rows, columns = np.nonzero(part < near)
     for start in range(0, len(rows), 1 << 16):
         i, j = rows[start : start + (1 << 16)], columns[start : start + (1 << 16)]
-        found[i, j] = ((both[i].astype(np.float64) - both[len(a) + j]) ** 2).sum(axis=1)
-    if distance == "snr":
-        found /= left[:, None]
-    elif distance == "euclidean":
-        np.sqrt(found, out=found)
-    return found
+        part[i, j] = ((first[i].astype(np.float64) - second[j]) ** 2).sum(axis=1)
