@@ -74,7 +74,7 @@ def _registered_for(task: str, bundled: Mapping[str, ModelCard]) -> dict[str, Mo
         held = store.sets().get(parts[0])
         return cards_for(parts[1], held.spec.classes, with_bundled=True) if held else {}
     first = next(iter(bundled.values()), None)
-    if first is None or first.task not in IMAGE_TASKS or not store.models():
+    if first is None or first.task not in IMAGE_TASKS or not store.listed().models:
         return {}
     return cards_for(size_of(first), first.classes, with_bundled=False)
 

@@ -1,5 +1,5 @@
-"""``python -m backend crayon export|import|maps|refine|add|original``: answers, corrections and own
-sets by command.
+"""``python -m backend crayon export|import|maps|embed|refine|add|original``: answers about maps,
+corrections and own sets by command.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from backend.crayon.requests import RefineRequest, maps_job, original_job, own_m
 from backend.database import open_engine
 from backend.errors import BadRequest, StorageFull
 from backend.files import refused
-from backend.settings import Settings
+from backend.protocols import JSON
+from backend.settings import PROJECT, Settings
 
 SUFFIXES: Final = ("jsonl", "csv")
 
@@ -42,6 +43,10 @@ def add(commands: Any) -> None:
     one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
     one.add_argument("--npz", type=Path, required=True)
     one.set_defaults(run=maps)
+    one = actions.add_parser("embed", help="an embedding of each image of a set to an .npz file")
+    one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
+    one.add_argument("--npz", type=Path, required=True)
+    one.set_defaults(run=embed)
     one = actions.add_parser("refine", help="correct a model by the stored answers")
     one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
     one.add_argument("--npz", type=Path, required=True)
@@ -147,6 +152,15 @@ def maps(asked: argparse.Namespace) -> None:
 
     job = maps_job(asked.set)
     _write(asked.npz, work.maps(job.params, _Ticket(cli_files.results())))
+
+
+def embed(asked: argparse.Namespace) -> None:
+    """Writes ``embeddings`` (n, d) float32, on the cluster where one is set. Raises as the work."""
+    from backend.cluster import ray_jobs
+
+    store = cli_files.results()
+    params: dict[str, JSON] = {"set": asked.set}
+    _write(asked.npz, ray_jobs.anywhere("embeddings", params, store, _Ticket(store)))
 
 
 def refine(asked: argparse.Namespace) -> None:

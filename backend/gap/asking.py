@@ -14,7 +14,7 @@ from backend.gap.pairs import unit_rows
 from backend.gap.slider import direction
 from backend.gap.spaces import Space
 from backend.gap.token_maps import token_map
-from backend.gap.work import _number, _whole, space_of
+from backend.gap.work import number, space_of, whole
 from backend.protocols import F32, JSON, U8, Arrays
 
 MOST: Final = 100
@@ -50,7 +50,7 @@ def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     """
     held = space_of(params, ticket)
     encoder.heads_of(held.key)
-    row = held.row(_whole(params, "row"))
+    row = held.row(whole(params, "row"))
     place = int(bundled.table().rows("test")[row])
     (picture,) = bundled.pictures(np.array([place]))
     found = token_map(held.key, picture, held.captions[row], str(params["method"]))
@@ -72,7 +72,7 @@ def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
 def _found(
     held: Space, query: F32, pool: F32, params: Mapping[str, JSON], *, is_text: bool
 ) -> Arrays:
-    k, delta = _whole(params, "k"), _number(params, "delta")
+    k, delta = whole(params, "k"), number(params, "delta")
     kept = np.arange(len(held)) if is_text else held.distinct_texts()
     if not 1 <= k <= min(MOST, len(kept)):
         raise BadRequest(
