@@ -22,7 +22,7 @@ from backend.database import open_engine
 from backend.errors import BadRequest, StorageFull
 from backend.files import refused
 from backend.protocols import JSON
-from backend.settings import PROJECT, Settings
+from backend.settings import Settings
 
 SUFFIXES: Final = ("jsonl", "csv")
 

@@ -15,6 +15,7 @@ from backend.metric_learning import (
     attribution,
     backgrounds,
     columns,
+    counting,
     embedders,
     neighbours,
     own_models,
@@ -257,7 +258,7 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     arrays = ticket.store.get(checked_key(str(params.get("own", ""))))
     if arrays is None or "embeddings" not in arrays:
         raise NotFound("These embeddings are no longer held here.", "Open them again.")
-    x, held = np.asarray(arrays["embeddings"], np.float32), stored_properties(arrays)
+    x, held = np.asarray(arrays["embeddings"], np.float32), counting.stored(arrays)
     distance = str(params.get("distance", "euclidean"))
     if all(one.problem for one in held):
         raise BadRequest("No property has two values with two images.", held[0].problem)
@@ -274,9 +275,3 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         **numbers,
         **where,
     }
-
-
-def stored_properties(arrays: Arrays) -> list[properties.Property]:
-    """The properties of a stored import."""
-    names = [str(name) for name in arrays["names"]]
-    return [properties.of(name, np.asarray(arrays[f"property{k}"])) for k, name in enumerate(names)]
