@@ -37,7 +37,7 @@ class OwnEmbedding:
     name: str
     layer: str
     title: str
-    kind: str
+    format: str
     size: str
     numbers: int
     fingerprint: str
@@ -55,7 +55,7 @@ class OwnEmbedding:
             "year": 0,
             "family": FAMILY,
             "distance": distance,
-            "kind": self.kind,
+            "format": self.format,
             "size": self.size,
             "numbers": self.numbers,
             "why_no_maps": self.why_no_maps,
@@ -108,7 +108,7 @@ def _embeddings(model: OwnModel) -> Iterator[OwnEmbedding]:
             name=spec.name,
             layer=layer,
             title=f"{spec.told}, answers" if k else spec.told,
-            kind=KIND_TITLES[spec.kind],
+            format=KIND_TITLES[spec.kind],
             size=spec.size,
             numbers=count,
             fingerprint=model.fingerprint,
