@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.gap import index as indexes
 from backend.gap import graph as graphs
+from backend.gap import index as indexes
 from backend.gap import landmark
 from benchmarks import scatter
 from benchmarks.table import Row, compare, wall
