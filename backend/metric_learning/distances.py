@@ -28,7 +28,6 @@ DISTANCES: Final = {
 BLOCK_BYTES: Final = 64 << 20  # of one block of distances
 FEWEST: Final = 10
 LARGEST: Final = 1e100  # squares of larger numbers are not finite
-CACHE_BYTES: Final = 1 << 20  # of the part of a distance matrix that is worked on at once
 OFFSET: Final = 100.0  # means this many spreads from 0 are taken off before products lose digits
 NEAR: Final = 1e-2  # squared distances below this share of the squared lengths are computed again
 
@@ -196,14 +195,15 @@ def pairwise(
         np.subtract(1.0 if distance == "cosine" else 0.0, products, out=products)
         return products
     left, right = (a32**2).sum(axis=1), (b32**2).sum(axis=1)
+    # Two more columns each, so that one product adds both squared lengths as well.
+    wide = np.column_stack([-2 * a32, left, np.ones_like(left)])
+    tall = np.ascontiguousarray(np.column_stack([b32, np.ones_like(right), right]).T)
     found = np.empty((len(a), len(b)), np.float32)
-    step = max(1, CACHE_BYTES // (4 * len(b)))
-    for start in range(0, len(a), step):  # all that is done to a part while it is in the cache
+    step = max(1, BLOCK_BYTES // (4 * len(b)))
+    for start in range(0, len(a), step):
         rows = slice(start, start + step)
-        part = np.matmul(-2 * a32[rows], b32.T, out=found[rows])
-        part += left[rows, None]
-        part += right
-        _repaired(part, a32[rows], b32, NEAR * (left[rows, None] + right))
+        part = np.matmul(wide[rows], tall, out=found[rows])
+        _repair(part, a32[rows], b32, left[rows], right)
         if distance == "snr":
             part /= left[rows, None]
         elif distance == "euclidean":
@@ -211,14 +211,19 @@ def pairwise(
     return found
 
 
-def _repaired(
+def _repair(
     part: NDArray[np.float32],
     first: NDArray[np.float32],
     second: NDArray[np.float32],
-    near: NDArray[np.float32],
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
 ) -> None:
-    """Computes squared distances below ``near`` again, from the differences, in place."""
-    rows, columns = np.nonzero(part < near)
+    """Computes squared distances ``part`` that single precision cannot tell from 0 again, from the
+    differences, in place; ``left`` and ``right`` are the squared lengths."""
+    near = np.flatnonzero(part < NEAR * (left + right.max())[:, None])  # at least all of them
+    rows, columns = np.divmod(near, part.shape[1])
+    really = part[rows, columns] < NEAR * (left[rows] + right[columns])
+    rows, columns = rows[really], columns[really]
     for start in range(0, len(rows), 1 << 16):
         i, j = rows[start : start + (1 << 16)], columns[start : start + (1 << 16)]
         part[i, j] = ((first[i].astype(np.float64) - second[j]) ** 2).sum(axis=1)
