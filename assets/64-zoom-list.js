@@ -5,7 +5,7 @@ window.loupe = window.loupe || {};
     "use strict";
     const {now, at, set, ask, query, percent} = loupe.zoom;
     const PART_BYTES = 4 * 1024 * 1024;
-    const GROUPS = {needle: "Needles · simulated", large: "Large needles · simulated", upload: "Uploaded", file: "Your files"};
+    const GROUPS = {needle: "Needles · simulated", large: "Large needles · simulated", upload: "Uploaded", set: "Registered", file: "Your files"};
     let images = [], known = new Map(), drawnFor = "", chosen = "";
 
     // ---- rows
@@ -38,7 +38,7 @@ window.loupe = window.loupe || {};
         return el("button", {type: "button", class: "zoom-row-item", role: "option", tabindex: -1, "data-key": image.key,
             "aria-selected": String(image.key === chosen), title: image.note || `${image.title}, ${size}`},
             thumbnail(image), el("span", {class: "zoom-row-text"},
-                el("b", {}, image.kind === "file" ? image.key.slice(5) : image.title.replace(" (simulated)", "")),
+                el("b", {}, ["file", "set"].includes(image.kind) ? image.key.slice(image.kind.length + 1) : image.title.replace(" (simulated)", "")),
                 el("span", {class: "lp-muted"}, truth || size), el("span", {class: "zoom-said"}, verdict(image))));
     }
 

@@ -50,8 +50,8 @@ window.loupe = window.loupe || {};
     function toolbar(told) {
         const {el} = loupe.dom, keys = chosen(), colours = Object.fromEntries((told.spaces || []).map((one) => [one.key, one.colour]));
         const known = [...told.known, ...own()], extra = (told.spaces || []).filter((one) => !known.some(({key}) => key === one.key));
-        const button = ({key, title}) => el("button", {type: "button", class: "gap-toggle", "aria-pressed": String(keys.includes(key)), style: colours[key] ? `--colour:${colours[key]}` : null,
-            title: key.startsWith("own-") ? `${title}, imported` : `${title}: CLIP-style, small`, onclick: () => toggle(key)}, el("i", {"aria-hidden": "true"}), title);
+        const button = ({key, title, note}) => el("button", {type: "button", class: "gap-toggle", "aria-pressed": String(keys.includes(key)), style: colours[key] ? `--colour:${colours[key]}` : null,
+            title: `${title}: ${note || "imported"}`, onclick: () => toggle(key)}, el("i", {"aria-hidden": "true"}), title);
         at("shown").replaceChildren(...[...known, ...extra].map(button));
         const listed = told.spaces?.map((one) => ({value: one.key, label: one.title})) || [];
         if (listed.length) setProps({type: "control", page: PAGE, key: "focus"}, {data: listed, value: told.focus});

@@ -107,11 +107,12 @@ window.dash_clientside = window.dash_clientside || {};
 
     function drawn(found) {
         const {el} = loupe.dom;
-        const classes = found.n_classes ? `${found.n_classes} classes: ${found.classes.slice(0, 8).join(", ")}` : "no labels";
-        const rows = found.rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell))));
-        const parts = [el("p", {}, `${found.items.toLocaleString()} images, ${classes}${found.size ? `, ${found.size}` : ""}.`)];
+        const labelled = found.n_classes ? `${found.n_classes} classes: ${found.classes.slice(0, 8).join(", ")}` : "no labels";
+        const classes = found.noun === "images" && found.headings.length === 3 ? labelled : `kind ${found.kind}`;
+        const rows = found.rows.map((row) => el("tr", {}, ...row.slice(0, found.headings.length).map((cell) => el("td", {}, cell))));
+        const parts = [el("p", {}, `${found.items.toLocaleString()} ${found.noun}, ${classes}${found.size ? `, ${found.size}` : ""}.`)];
         if (found.columns.length) parts.push(el("p", {class: "lp-muted"}, `Columns: ${found.columns.join(", ")}.`));
-        if (rows.length) parts.push(el("table", {}, el("thead", {}, el("tr", {}, ...["Image", "Label", "Split"].map((name) => el("th", {}, name)))), el("tbody", {}, ...rows)));
+        if (rows.length) parts.push(el("table", {}, el("thead", {}, el("tr", {}, ...found.headings.map((name) => el("th", {}, name)))), el("tbody", {}, ...rows)));
         if (found.n_problems) {
             parts.push(el("p", {}, `${found.n_problems.toLocaleString()} rows would be left out:`),
                 el("ul", {}, ...found.problems.slice(0, 8).map(([row, text]) => el("li", {}, `Row ${row}: ${text}.`))));

@@ -14,6 +14,7 @@ from backend.errors import BadRequest, NotFound, WeightsRefused
 from backend.protocols import ModelBackend
 from backend.registry import store
 from backend.registry.items import split_key
+from backend.registry.sets import task_of
 from backend.registry.views import IMAGE_TASKS, cards_for, size_of
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
@@ -60,7 +61,7 @@ def register(card: ModelCard, build: Build) -> ModelCard:
 
 def models_for(task: str) -> dict[str, ModelCard]:
     """The cards whose models answer about a task, by key, in the order of the files."""
-    wanted = ANSWERS.get(task, task)
+    wanted = task_of(task) or ANSWERS.get(task, task)
     bundled = {key: card for key, card in models().items() if card.task == wanted}
     return {**bundled, **_registered_for(task, bundled)}
 

@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.registry import adding, store, views
+from backend.registry import adding, sets, store, views
+from backend.registry.data_spec import SetKind
 from backend.registry.validate import ITEMS, Report
 
 MODEL_FIELDS: Final = {
@@ -31,10 +32,14 @@ MODEL_FIELDS: Final = {
     "data": "what it was trained on",
 }
 SET_FIELDS: Final = {
+    "kind": f"told from the path unless given: {', '.join(get_args(SetKind))}",
     "classes": "names in the order of a model's outputs; its own, sorted, unless given",
     "image": "column or array of the images; guessed unless given",
     "label": "column or array of the labels; guessed unless given",
     "split": "column that says train or test; guessed unless given",
+    "caption": "column of the texts of paired images; guessed unless given",
+    "images": "folder or zip of a table's images, beside the table",
+    "columns": "what columns of contents mean: text=headline+lede,experiment_id=test",
     "labels": "an .npy of labels beside an .npy of images",
     "title": "name for people",
     "licence": "of the images",
@@ -70,7 +75,7 @@ def add_models(actions: Any) -> None:
 def add_data(actions: Any) -> None:
     """Adds what can be done with data sets."""
     one = actions.add_parser("add", help="register and index a data set of your own")
-    one.add_argument("path", help="a folder of images, a .csv or .parquet of paths, .npy or .npz")
+    one.add_argument("path", help="a folder, a .csv or .parquet, .npy or .npz, or COCO's .json")
     one.add_argument("--name", required=True, help="short name used in links")
     _fields(one, SET_FIELDS)
     one.set_defaults(run=_add_set)
@@ -180,12 +185,15 @@ def tell_set(name: str, summary: Mapping[str, Any]) -> None:
     sys.stderr.write("\n")
     held = store.required().set(name)
     again = summary["duplicates"]
+    kind = sets.KINDS.get(held.spec.kind)
     lines = [
-        f"{name}: {summary['items']} images in {len(held.spec.classes)} classes, "
+        f"{name}: {summary['items']} {kind.noun if kind else 'images'} in "
+        f"{len(held.spec.classes)} classes, "
         f"{summary['read']} read now, {summary['unlabelled']} without a label.",
         f"{again['equal']} equal and {again['near']} nearly equal to an earlier one; "
         f"{again['leaks']} pairs across splits; {again['conflicts']} pairs with two labels.",
     ]
+    lines += summary.get("notes", ())
     lines += [f"row {row}: {text}." for row, text in summary["first_problems"][:10]]
     if summary["problems"] > 10:
         lines.append(f"… and {summary['problems'] - 10} more rows that are left out.")

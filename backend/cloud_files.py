@@ -37,7 +37,8 @@ def read_clouds(data: bytes, name: str) -> F32:
         name: its name; the suffix says how to read it. npy: a number array (points, 3) or
             (clouds, points, 3). xyz and csv: a line of x, y, z for each point, further columns are
             left out, a first line of names and lines that begin with # are skipped. ply: ascii,
-            with the vertex properties x, y and z. obj: the corners of the model, not its faces.
+            with the vertex properties x, y and z. obj and off: the corners of the model, not its
+            faces.
 
     Raises:
         BadCloud: another suffix, a damaged file, the wrong number of columns, no point, fewer than
@@ -48,7 +49,7 @@ def read_clouds(data: bytes, name: str) -> F32:
         raise BadCloud(f"{_shown(name)} is no file of points.", f"Use {', '.join(_READERS)}.")
     try:
         clouds = _READERS[suffix](data)
-        return _prepared(clouds)
+        return prepared(clouds)
     except BadItems as error:
         raise BadCloud(f"{_shown(name)}: {error.message}", error.hint) from error
 
@@ -83,8 +84,12 @@ def own_clouds(files: Sequence[tuple[str, bytes]], classes: tuple[str, ...]) -> 
     )
 
 
-def _prepared(clouds: NDArray[np.floating]) -> F32:
-    """Clouds (n, p, 3) checked, thinned to POINTS points, centred and scaled."""
+def prepared(clouds: NDArray[np.floating]) -> F32:
+    """Clouds (n, p, 3) checked, thinned to POINTS points, centred and scaled.
+
+    Raises:
+        BadCloud: they are too few, too many, or not finite.
+    """
     if not clouds.size:
         raise BadCloud("There is no point in it.", f"At least {LEAST_POINTS} points are needed.")
     if len(clouds) > MOST_CLOUDS or clouds.shape[1] > MOST_POINTS:
@@ -167,6 +172,20 @@ def _obj(data: bytes) -> Rows:
     return _numbers(lines)
 
 
+def _off(data: bytes) -> Rows:
+    """The vertices of an OFF file, (1, p, 3); the counts may stand on the line of the name."""
+    words = " ".join(_lines(data)).split(None, 1)
+    if len(words) < 2 or not words[0].upper().startswith("OFF"):
+        raise BadCloud("It does not begin with OFF.", "Save it as a plain OFF file.")
+    numbers = (words[0][3:] + " " + words[1]).split()
+    if not numbers[0].isdigit() or int(numbers[0]) > MOST_POINTS:
+        raise BadCloud("It does not say how many points it has.", "Save it as a plain OFF file.")
+    count, body = int(numbers[0]), numbers[3:]
+    if len(body) < 3 * count:
+        raise BadCloud(f"It promises {count} points and holds {len(body) // 3}.")
+    return _numbers([body[3 * i : 3 * i + 3] for i in range(count)])
+
+
 def _numbers(lines: list[list[str]]) -> Rows:
     if not lines:
         raise BadCloud("There is no point in it.", f"At least {LEAST_POINTS} points are needed.")
@@ -209,4 +228,5 @@ _READERS: Final[dict[str, Callable[[bytes], NDArray[np.floating]]]] = {
     "csv": _columns,
     "ply": _ply,
     "obj": _obj,
+    "off": _off,
 }

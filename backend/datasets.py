@@ -167,9 +167,10 @@ def load(key: str) -> ItemSet:
 
         return own_sets.load(key)
     if "--" in key:
-        from backend.registry import items
+        from backend.registry import items, sets
 
-        return items.load(key)
+        found: ItemSet = sets.items(key) if sets.task_of(key) else items.load(key)
+        return found
     return _bundled(key)
 
 

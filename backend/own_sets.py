@@ -237,12 +237,10 @@ def _clouds(files: Files, base: ItemSet) -> dict[str, NDArray[Any]]:
 
 
 PICTURES: Final = ".png,.jpg,.jpeg,.webp,.bmp"
-CLOUDS: Final = ".xyz,.csv,.npy,.ply,.obj"
+CLOUDS: Final = ".xyz,.csv,.npy,.ply,.obj,.off"
 READERS: Final[dict[str, Offer]] = {
     "image": Offer("pictures (PNG, JPEG, WebP, BMP)", PICTURES, _pictures),
     "scene": Offer("photographs (PNG, JPEG, WebP, BMP)", PICTURES, _pictures),
     "frames": Offer("two frames of a pair, or several pairs in order", PICTURES, _pairs),
-    "points": Offer(
-        "clouds of points (xyz, csv, npy, ply, obj)", ".xyz,.csv,.npy,.ply,.obj", _clouds
-    ),
+    "points": Offer("clouds of points (xyz, csv, npy, ply, obj, off)", CLOUDS, _clouds),
 }

@@ -96,8 +96,7 @@ def bring_in() -> Response:
     with tempfile.TemporaryDirectory() as folder:
         path = request.form.get("path", "").strip()
         if path:
-            first = below_roots(path, services().settings.roots)
-            _check_suffix(first.name, SUFFIXES)
+            first: Path | None = _below(path)
         else:
             first = _saved(request.files.get("images"), Path(folder), SUFFIXES)
         texts = _saved(request.files.get("texts"), Path(folder), (".npy",))
@@ -133,3 +132,10 @@ def _saved(file: FileStorage | None, folder: Path, suffixes: tuple[str, ...]) ->
 def _check_suffix(name: str, suffixes: tuple[str, ...]) -> None:
     if Path(name).suffix.lower() not in suffixes:
         raise BadRequest(f"{name} cannot be read here.", f"Allowed are {', '.join(suffixes)}.")
+
+
+def _below(path: str) -> Path:
+    """A file of this machine below LOUPE_ROOTS. Raises :class:`BadRequest`."""
+    found = below_roots(path, services().settings.roots)
+    _check_suffix(found.name, SUFFIXES)
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.errors import BackendError
-from backend.gap import bundled, spaces
+from backend.gap import bundled, registered, spaces
 from backend.gap.spaces import Space
 from components import gap_asked as asked_for
 from components import gap_state
@@ -28,8 +28,13 @@ def answer(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def known() -> list[dict[str, str]]:
-    """The bundled spaces; what was imported is known to the browser that did it."""
-    return [{"key": key, "title": bundled.VARIANTS[name]} for key, name in spaces.BUNDLED.items()]
+    """The bundled spaces and those of registered sets; what was imported on the page is known to
+    the browser that did it.
+    """
+    held = [(key, bundled.VARIANTS[name]) for key, name in spaces.BUNDLED.items()]
+    told = [{"key": key, "title": title, "note": "CLIP-style, small"} for key, title in held]
+    mine = registered.titles().items()
+    return told + [{"key": key, "title": title, "note": "registered"} for key, title in mine]
 
 
 def colour_of(key: str) -> str:
@@ -38,7 +43,9 @@ def colour_of(key: str) -> str:
         return MODEL_COLOURS[7]
     if key in ORDER:
         return MODEL_COLOURS[(0, 1, 4, 5)[ORDER.index(key)]]
-    return MODEL_COLOURS[(2, 3, 6)[int(key[4:6] or "0", 16) % 3] if key[4:6] else 6]
+    if key.startswith("own-"):
+        return MODEL_COLOURS[(2, 3, 6)[int(key[4:6], 16) % 3]]
+    return MODEL_COLOURS[0 if key.endswith("-clip") else 1 if key.endswith("-rankclip") else 2]
 
 
 def about(space: Space) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from backend.registry import sets as sets_of_kinds
 from backend.registry import store, views
 from backend.registry.spec import KIND_TITLES
 from backend.registry.store import OwnModel, OwnSet
@@ -104,20 +105,13 @@ def _notes(notes: Sequence[str]) -> Component:
 def set_card(held: OwnSet) -> html.Article:
     """How many images of what, what was wrong, what is double, and the views it opens in."""
     spec, found = held.spec, held.summary
-    low, high = found["smallest"], found["largest"]
-    size = f"{low[0]} × {low[1]} px" if low == high else f"up to {high[0]} × {high[1]} px"
-    facts = [
-        ("Images", f"{found['items']:,}, {size}; {found['unlabelled']:,} without a label"),
-        ("Classes", _per_class(held)),
-        ("Splits", ", ".join(f"{k} {v:,}" for k, v in found["splits"].items()) or "none"),
-        ("Double", _doubles(found["duplicates"])),
-    ]
     again = _button("Index again", "index", spec.name, "refresh")
     return html.Article(
         [
             _title(spec.told, spec.name, held.fingerprint, "contents, labels and order"),
             _strip(held),
-            _facts(facts),
+            _facts(_of_set(held)),
+            _notes(found.get("notes", [])),
             _problems(found),
             _pairs(held),
             _views(views.of_set(held)),
@@ -126,6 +120,25 @@ def set_card(held: OwnSet) -> html.Article:
         className="lp-card lp-fact-card library-card",
         id=f"library-set-{spec.name}",
     )
+
+
+def _of_set(held: OwnSet) -> list[tuple[str, str]]:
+    """What an index says of a set, part by part."""
+    found, kind = held.summary, sets_of_kinds.KINDS.get(held.spec.kind)
+    low, high = found["smallest"], found["largest"]
+    size = f", {low[0]} × {low[1]} px" if low == high else f", up to {high[0]} × {high[1]} px"
+    told = f"{found['items']:,}{size if high[0] else ''}"
+    if held.spec.classes:
+        told += f"; {found['unlabelled']:,} without a label"
+    facts = [(kind.noun.capitalize() if kind else "Images", told)]
+    facts += [("Kind", kind.title)] if kind else []
+    facts += [("Classes", _per_class(held))] if held.spec.classes or not kind else []
+    facts += (
+        []
+        if kind
+        else [("Splits", ", ".join(f"{k} {v:,}" for k, v in found["splits"].items()) or "none")]
+    )
+    return [*facts, ("Double", _doubles(found["duplicates"]))]
 
 
 def _per_class(held: OwnSet) -> str:
@@ -149,6 +162,8 @@ def thumb_url(held: OwnSet, row: int) -> str:
 
 
 def _strip(held: OwnSet) -> Component:
+    if not held.summary["largest"][0]:  # numbers alone: nothing to be seen
+        return html.Span(hidden=True)
     count = int(held.summary["items"])
     rows = np.unique(np.linspace(0, count - 1, min(STRIP, count)).astype(int)).tolist()
     images = [html.Img(src=thumb_url(held, row), alt="", width=44, height=44) for row in rows]
@@ -174,7 +189,7 @@ def _problems(found: Mapping[str, Any]) -> Component:
 
 def _pairs(held: OwnSet) -> Component:
     pairs = held.summary["duplicates"]["pairs"][:SHOWN_PAIRS]
-    if not pairs:
+    if not pairs or not held.summary["largest"][0]:
         return html.Span(hidden=True)
     told = [
         html.Figure(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from dash import html
 from dash.development.base_component import Component
 
+from backend.registry.data_spec import SetKind
+from backend.registry.sets import KINDS
 from backend.registry.spec import RANGES, ModelSpec
 from backend.registry.uploading import DATA, MODELS
 from components.icons import icon
@@ -24,23 +26,18 @@ OWNER: Final = (
     ("TorchScript", "models add old.pt --name mine --input 3x224x224"),
     ("a timm model", "models add timm:resnet18 --name mine"),
     ("a folder of images", "data add photos/ --name mine"),
+    ("pairs of frames", "data add frames/ --name flow --kind frames"),
     ("a table of image paths", "data add table.csv --name mine --image path --label kind"),
 )
-ELSEWHERE: Final = (
-    (
-        "Clouds of points (xyz, csv, npy, ply, obj)",
-        "NERO, task Points in space",
-        "/nero?task=points",
-    ),
-    ("Pairs of particle images", "NERO, task Particle motion", "/nero?task=piv"),
-    (
-        "Photographs with boxes (YOLO, by command: nero --images)",
-        "NERO, Object detection",
-        "/nero?task=detection",
-    ),
-    ("Images of many megapixels", "Zoom-In", "/zoom"),
-    ("Contents with their success (CSV, Parquet, zip of pictures)", "Insights", "/insights"),
-    ("Images with groups: Waterbirds, CelebA, ImageNet-9, CSV", "Crayon", "/crayon"),
+PICTURES: Final = (
+    ("Labelled images", "class folders, or train/ and test/ of class folders", "NERO, Crayon"),
+    ("Labelled images", "a table with a column of paths, and perhaps label and split", "NERO"),
+    ("Labelled images", ".npz with images and labels", "NERO"),
+)
+GROUPS: Final = (
+    "Images with groups",
+    "Waterbirds, CelebA, ImageNet-9, or a CSV",
+    "Crayon, its own page",
 )
 
 
@@ -84,15 +81,24 @@ def set_form() -> Component:
     return html.Form(
         [
             html.H3("Add a data set"),
-            _file("file", "Arrays (images and labels), or a zip of class folders", DATA),
+            _file("file", "A table, arrays, or a zip of any folder of the kinds below", DATA),
             path,
             _field("name", "Name", "flowers", "Small letters, digits, hyphens", required=True),
             _field("classes", "Classes", "its own, sorted", "In the order of the model's outputs"),
+            _select("kind", "Kind", ["", *get_args(SetKind)], "Told from the file or folder"),
             _details(
                 [
                     _field("image", "Image column or array", "guessed", ""),
                     _field("label", "Label column or array", "guessed", ""),
                     _field("split", "Split column", "guessed", ""),
+                    _field("caption", "Caption column", "guessed", "Of images paired with texts"),
+                    _field(
+                        "columns",
+                        "Columns of contents",
+                        "text=headline,arm=variant",
+                        "Guessed where not said",
+                    ),
+                    _field("images", "Images of contents", "pictures/", "Beside the table"),
                     _field("source", "Source", "", "Where the images come from"),
                     _field("licence", "Licence", "", "Of the images"),
                 ]
@@ -146,16 +152,19 @@ def by_command() -> Component:
     )
 
 
-def elsewhere() -> Component:
-    """Which page imports what else."""
-    rows = [
-        html.Tr([html.Td(what), html.Td(html.A(page, href=href))]) for what, page, href in ELSEWHERE
-    ]
+def kinds_of_data() -> Component:
+    """What a data set may be, how it lies on disk, and where it opens."""
+    told = [*PICTURES, *((kind.title, kind.layout, kind.view) for kind in KINDS.values()), GROUPS]
+    rows = [html.Tr([html.Td(cell) for cell in row]) for row in told]
+    head = html.Thead(html.Tr([html.Th(name) for name in ("Data", "As", "Opens in")]))
     return html.Section(
         [
-            html.H2("Other kinds of data"),
-            html.P("Each is opened on the page that works on it.", className="lp-muted"),
-            html.Table(html.Tbody(rows), className="lp-small"),
+            html.H2("Kinds of data"),
+            html.P(
+                "The kind is told from the file or folder; say it where that goes wrong.",
+                className="lp-muted",
+            ),
+            html.Table([head, html.Tbody(rows)], className="lp-small"),
         ],
         className="lp-card lp-fact-card library-elsewhere",
     )

@@ -32,7 +32,10 @@ MODEL_FIELDS: Final = (
     "data",
     "factory",
 )
-SET_FIELDS: Final = ("classes", "image", "label", "split", "title", "licence", "source")
+SET_FIELDS: Final = (
+    *("kind", "classes", "image", "label", "split", "caption", "images", "columns"),
+    *("title", "licence", "source"),
+)
 NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 blueprint = Blueprint("library", __name__, url_prefix="/_library")
 

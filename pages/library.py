@@ -50,7 +50,7 @@ def layout(**_query: str) -> html.Div:
         ],
         className="library-lanes",
     )
-    more = html.Div([forms.by_command(), forms.elsewhere()], className="library-more")
+    more = html.Div([forms.by_command(), forms.kinds_of_data()], className="library-more")
     sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Remove"))
     held = [sure, dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
     return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")

@@ -26,7 +26,7 @@ def by_text(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     Params: ``space, text, k, delta``.
     """
     held = space_of(params, ticket)
-    query = encoder.text_embeddings(held.key, [encoder.checked_text(str(params["text"]))])
+    query = encoder.text_embeddings(held.encoder, [encoder.checked_text(str(params["text"]))])
     return _found(held, query, held.images, params, is_text=True)
 
 
@@ -40,7 +40,7 @@ def by_image(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     if stored is None or "pixels" not in stored:
         raise NotFound("The image is no longer held here.", "Drop it again.")
     pixels: U8 = stored["pixels"].astype(np.uint8)
-    query = encoder.image_embeddings(held.key, pixels[None])
+    query = encoder.image_embeddings(held.encoder, pixels[None])
     return _found(held, query, held.texts, params, is_text=False)
 
 
@@ -49,11 +49,9 @@ def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     row, method``.
     """
     held = space_of(params, ticket)
-    encoder.heads_of(held.key)
+    encoder.heads_of(held.encoder)
     row = held.row(whole(params, "row"))
-    place = int(bundled.table().rows("test")[row])
-    (picture,) = bundled.pictures(np.array([place]))
-    found = token_map(held.key, picture, held.captions[row], str(params["method"]))
+    found = token_map(held.encoder, _picture(held, row), held.captions[row], str(params["method"]))
     return {
         "words": np.array(found.words),
         "parts": found.parts,
@@ -67,6 +65,15 @@ def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
         "high": found.high,
         "without": found.without,
     }
+
+
+def _picture(held: Space, row: int) -> U8:
+    """What the model was given of a pair: RGB bytes of a square."""
+    if held.thumbs is not None:
+        return np.ascontiguousarray(held.thumbs[row])
+    place = int(bundled.table().rows("test")[row])
+    picture: U8 = bundled.pictures(np.array([place]))[0]
+    return picture
 
 
 def _found(

@@ -47,7 +47,7 @@ class Space:
         labels, classes: (n,) class of each image and (c, d) texts of the classes, or None.
         class_names: (c,).
         temperature: of CLIP's loss.
-        has_encoder: whether new texts and images can be put into the space.
+        encoder: key of the bundled model that puts new texts and images into the space; "" none.
         fingerprint: of weights and pairs.
         thumbs: (n, h, w, 3) bytes, or None where there are none or the bundled sheets have them.
     """
@@ -65,12 +65,17 @@ class Space:
     classes: F32 | None
     class_names: tuple[str, ...]
     temperature: float
-    has_encoder: bool
+    encoder: str
     fingerprint: str
     thumbs: U8 | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether new texts and images can be put into the space."""
+        return bool(self.encoder)
 
     @property
     def pairs(self) -> Pairs:
@@ -100,6 +105,10 @@ def load(key: str, store: ArrayStore | None = None) -> Space:
     """
     if key in BUNDLED:
         return _bundled(key)
+    if "--" in key:
+        from backend.gap import registered  # it builds on this module
+
+        return registered.load(key)
     found = OWN.match(key)
     if found and store is not None and store.has(found[1]):
         return _own(key, store)
@@ -128,7 +137,7 @@ def _bundled(key: str) -> Space:
         classes=arrays["classes"],
         class_names=tuple(bundled.PROMPTS),
         temperature=1 / card.metrics["logit_scale"],
-        has_encoder=True,
+        encoder=key,
         fingerprint=card.fingerprint,
     )
 
@@ -195,12 +204,12 @@ def _own(key: str, store: ArrayStore) -> Space:
         texts=texts,
         captions=captions or ("",) * n,
         groups=tuple(about["labels"]),
-        concepts=_concepts(captions, n),
+        concepts=concepts_of(captions, n),
         labels=None,
         classes=None,
         class_names=(),
         temperature=TEMPERATURE,
-        has_encoder=False,
+        encoder="",
         fingerprint=key[4:20],
         thumbs=None if thumbs is None else thumbs.astype(np.uint8, copy=False),
     )
@@ -213,7 +222,7 @@ def _first_of(captions: tuple[str, ...]) -> I64:
     return np.sort(np.unique(np.asarray(captions), return_index=True)[1])
 
 
-def _concepts(captions: tuple[str, ...], n: int) -> I64:
+def concepts_of(captions: tuple[str, ...], n: int) -> I64:
     """Pairs with the same caption answer each other's queries; without captions each its own."""
     if not captions or not all(captions):
         return np.arange(n)

@@ -43,7 +43,8 @@ class Window(Pairs):
     @classmethod
     def of(cls, held: Pairs, first: int, last: int) -> Window:
         """The window on pairs that are held already."""
-        return cls(*(getattr(held, one.name) for one in fields(Pairs)), first, last)
+        whole: dict[str, Any] = {one.name: getattr(held, one.name) for one in fields(Pairs)}
+        return cls(**whole, first=first, last=last)
 
     def blocks(self) -> Iterator[slice]:
         size = self.block_size

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backend import catalog, datasets
-from backend.errors import BackendError, BadRequest
+from backend.errors import BackendError, BadRequest, NotFound
 from backend.items import to_batch
-from backend.protocols import F32
-from backend.registry import building, guess, index, items, kinds, store, validate, views
+from backend.protocols import F32, Progress
+from backend.registry import building, guess, index, items, kinds, store, telling, validate, views
 from backend.registry.data_spec import SetSpec
-from backend.registry.data_spec import kind_of as set_kind_of
 from backend.registry.spec import ModelSpec, from_json
 from backend.registry.validate import Report
-
-Progress = Callable[[int, int], None]
 
 
 def quiet(done: int, total: int) -> None:
@@ -94,8 +92,7 @@ def add_set(
         BadRequest: it cannot be read. Cancelled: by ``progress``.
     """
     store.refuse_taken(name, datasets.bundled(), "data set")
-    where = Path(path)
-    spec = SetSpec(name, set_kind_of(where), str(where.resolve())).changed(given)
+    spec = telling.spec_of(name, Path(path), dict(given))
     if spec.labels:
         spec = spec.changed({"labels": str(Path(spec.labels).resolve())})
     return _indexed(spec, progress)
@@ -110,7 +107,14 @@ def _indexed(spec: SetSpec, progress: Progress) -> Mapping[str, Any]:
     asked = spec
     if spec.kind != "arrays" and _are_own_names(spec):
         asked = spec.changed({"classes": []})  # a new class folder is a new class
+    before = store.sets().get(spec.name)
     made, fingerprint, summary = index.build(asked, progress)
+    if (
+        before
+        and before.spec.kind == "contents"
+        and before.summary.get("opens") != summary["opens"]
+    ):
+        _forget_contents(before.summary)
     store.required().put_set(made, fingerprint, summary)
     held = store.required().set(made.name)
     for size in views.sizes_of(held):
@@ -129,7 +133,16 @@ def remove_set(name: str) -> None:
     held = store.required().set(name)
     store.required().remove_set(name)
     shutil.rmtree(index.folder(name), ignore_errors=True)
+    if held.spec.kind == "contents":
+        _forget_contents(held.summary)
     _remove_upload(held.spec.path)
+
+
+def _forget_contents(summary: Mapping[str, Any]) -> None:
+    from backend.registry.sets import contents
+
+    with suppress(NotFound):  # removed there already
+        contents.forget(str(summary["opens"]["key"]))
 
 
 def _remove_upload(path: str) -> None:

@@ -10,26 +10,36 @@ from typing import Any, Final, Literal, get_args
 from backend.errors import BadRequest
 from backend.registry.spec import checked_name, parse_classes
 
-SetKind = Literal["folder", "table", "arrays"]
+SetKind = Literal[
+    "folder", "table", "arrays",
+    "boxes", "clouds", "frames", "large", "contents", "pairs", "embeddings",
+]  # fmt: skip
+PICTURES: Final = ("folder", "table", "arrays")
+"""Kinds of labelled images; the others are read by :mod:`backend.registry.sets`."""
 IMAGES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 TABLES: Final = (".csv", ".parquet")
 ARRAYS: Final = (".npy", ".npz")
-TEXTS: Final = ("image", "label", "split", "labels", "title", "licence", "source")
+LARGE: Final = (".tif", ".tiff", ".svs")
+CLOUDS: Final = (".xyz", ".ply", ".obj", ".off")
 
 
 @dataclass(frozen=True, slots=True)
 class SetSpec:
-    """One registered data set of labelled images.
+    """One registered data set.
 
     Attributes:
         name: short name used in links.
-        kind: a folder of images, a table of paths, or arrays.
+        kind: a folder of images, a table of paths, arrays, or a kind of
+            :mod:`backend.registry.sets`.
         path: the folder or file, absolute.
         classes: names in the order of a model's outputs; of a folder or table its own, sorted,
             unless given.
         image, label, split: names of the columns of a table or of the arrays of an ``.npz``;
             guessed where empty.
+        caption: the column of the texts of paired images.
         labels: an ``.npy`` with the labels of an ``.npy`` of images.
+        images: folder or zip of the images of a table of contents; the table's own where empty.
+        columns: which column of a table of contents means what: ``text=headline+lede,arm=variant``.
         title, licence, source: for people.
     """
 
@@ -40,7 +50,10 @@ class SetSpec:
     image: str = ""
     label: str = ""
     split: str = ""
+    caption: str = ""
     labels: str = ""
+    images: str = ""
+    columns: str = ""
     title: str = ""
     licence: str = ""
     source: str = ""
@@ -84,8 +97,8 @@ def from_json(given: Mapping[str, Any]) -> SetSpec:
     return SetSpec(**values)
 
 
-def kind_of(path: Path) -> SetKind:
-    """What a path holds, told from what it is and its suffix.
+def plain_kind(path: Path) -> SetKind:
+    """What a path holds, told from its suffix alone; :mod:`backend.registry.telling` looks in.
 
     Raises:
         BadRequest: it is not there, or none of the kinds.
@@ -106,13 +119,17 @@ def kind_of(path: Path) -> SetKind:
         )
     if suffix in IMAGES:
         raise BadRequest(f"{path.name} is one image.", "Add the folder that it lies in.")
-    if suffix in (".xlsx", ".xls", ".tsv", ".json"):
+    if suffix == ".json":
+        return "boxes"
+    if suffix in LARGE:
+        return "large"
+    if suffix in (".xlsx", ".xls", ".tsv"):
         raise BadRequest(
             f"Tables of the form {suffix} are not read.", "Save the table as .csv or .parquet."
         )
     raise BadRequest(
         f"{path.name} is not a data set that can be read.",
-        "A folder of images, a .csv or .parquet of paths, or .npy/.npz arrays.",
+        "A folder, a .csv or .parquet table, .npy/.npz arrays, or the .json of COCO's boxes.",
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,9 +24,9 @@ from PIL import Image, UnidentifiedImageError
 
 from backend.errors import BackendError, BadRequest
 from backend.files import private_folder, write_atomic
-from backend.protocols import U8
-from backend.registry import arrays, reading, store
-from backend.registry.data_spec import SetSpec
+from backend.protocols import U8, Progress
+from backend.registry import arrays, reading, sets, store
+from backend.registry.data_spec import PICTURES, SetSpec
 from backend.uploads import FORMATS, MAX_PIXELS, MODES
 
 THUMB_PX: Final = 96
@@ -34,7 +34,6 @@ LOOK: Final = (9, 8)  # columns and rows of what near-duplicates are compared by
 THREADS: Final = 2
 CHUNK: Final = 256
 SHOWN_PROBLEMS: Final = 50
-Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
@@ -107,7 +106,14 @@ def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, An
     Raises:
         BadRequest: nothing of it can be used. Cancelled: by ``progress``.
     """
-    if spec.kind == "arrays":
+    more: Mapping[str, Any] = {}
+    if spec.kind not in PICTURES:
+        content = sets.content(spec, progress)
+        sets.keep(spec.name, content.arrays)
+        more = {"opens": dict(content.opens), "notes": content.notes}
+        index, texts = _of_content(content)
+        problems, fresh = content.problems, len(index.names)
+    elif spec.kind == "arrays":
         index, problems, texts, fresh = _of_arrays(spec, progress)
     else:
         index, problems, texts, fresh = _of_files(spec, progress)
@@ -122,7 +128,8 @@ def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, An
     held = {key: getattr(index, key) for key in FIELDS if key != "thumbs"}
     write_atomic(folder(spec.name) / "thumbs.npy", partial(_send, index.thumbs))
     write_atomic(folder(spec.name) / "index.npz", partial(_send_all, held))
-    return spec, digest.hexdigest(), _summary(index, classes, problems, fresh)
+    summary = {**_summary(index, classes, problems, fresh), **more}
+    return spec, digest.hexdigest(), summary
 
 
 def _send(array: NDArray[Any], out: BinaryIO) -> None:
@@ -204,6 +211,19 @@ def _of_arrays(
     progress(len(pixels), len(pixels))
     names = [f"{text or 'image'} #{row}" for row, text in enumerate(texts)]
     return _stacked(names, [""] * len(names), seen), [], texts, len(seen)
+
+
+def _of_content(content: sets.Content) -> tuple[Index, list[str]]:
+    """The rows of another kind by their pictures; without pictures by their content alone."""
+    n, picture = len(content.names), content.picture
+    nothing = _Seen("", (0, 0), np.zeros(LOOK[0] * LOOK[1], np.uint8), b"")
+    with ThreadPoolExecutor(THREADS) as pool:
+        seen = list(
+            pool.map(lambda row: _seen_pixels(picture(row)) if picture else nothing, range(n))
+        )
+    index = _stacked(content.names, [""] * n, seen)
+    index.hashes = np.array([sha[:16] for sha in content.shas], np.str_)
+    return index, content.labels or [""] * n
 
 
 def _known(name: str) -> Mapping[tuple[str, float, float], _Seen]:

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from backend.errors import BackendError, NotFound
+from backend.errors import BackendError, BadRequest, NotFound
 from backend.files import private_folder, write_atomic
 from backend.items import rows_within, seal, told_columns
 from backend.protocols import I64, U8, Arrays
 from backend.registry import arrays, index, reading, store
+from backend.registry.data_spec import PICTURES
 from backend.registry.spec import TASK, parse_input
 from backend.registry.store import OwnSet
 from backend.uploads import read_image
@@ -99,12 +100,17 @@ def load(key: str) -> RegisteredItems:
 
     Raises:
         NotFound: it is not registered.
-        BadRequest: its index or its files are gone.
+        BadRequest: its index or its files are gone, or it holds something else than images.
     """
     parts = split_key(key)
     if parts is None:
         raise NotFound(f"There is no data set {key[:80]!r}.")
     held = store.required().set(parts[0])
+    if held.spec.kind not in PICTURES:
+        raise BadRequest(
+            f"{held.spec.told} is a set of {held.spec.kind}, not of labelled images.",
+            "Choose a folder, a table or arrays of images.",
+        )
     return _loaded(key, held.fingerprint)
 
 

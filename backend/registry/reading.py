@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ GUESSES: Final[dict[str, tuple[str, ...]]] = {
     "image": ("image", "path", "file", "filename", "file_name", "filepath", "image_path", "img"),
     "label": ("label", "class", "target", "category", "y", "class_name", "species"),
     "split": ("split", "set", "subset", "partition", "fold"),
+    "caption": ("caption", "text", "description", "sentence", "alt_text", "prompt"),
 }
 MOST_ITEMS: Final = 2_000_000
 MOST_CLASSES: Final = 30_000
@@ -33,6 +34,7 @@ class Listing:
         rows: where each stands: the row of a table, whose header is row 1; else its place.
         problems: ``(row, sentence)`` of rows that are left out.
         columns: of a table, for the mapping form.
+        captions: of paired images; empty for other sets.
     """
 
     paths: list[Path] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Listing:
     rows: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
 
 
 def listed(spec: SetSpec) -> Listing:
@@ -50,7 +53,7 @@ def listed(spec: SetSpec) -> Listing:
     Raises:
         BadRequest: there is none, or a column is missing.
     """
-    found = _folder(Path(spec.path)) if spec.kind == "folder" else _table(spec)
+    found = _folder(Path(spec.path)) if spec.kind == "folder" else listed_table(spec)
     if not found.paths:
         what = f"; the first problem: {found.problems[0][1]}" if found.problems else ""
         raise BadRequest(
@@ -93,7 +96,7 @@ def _folder(root: Path) -> Listing:
     found = Listing()
     tops = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     has_splits = bool(tops) and all(name.lower() in SPLITS for name in tops)
-    for path in _images_below(root):
+    for path in files_below(root):
         parts = path.relative_to(root).parts
         split, rest = (parts[0].lower(), parts[1:]) if has_splits else ("", parts)
         found.rows.append(len(found.paths) + 1)
@@ -104,9 +107,9 @@ def _folder(root: Path) -> Listing:
     return found
 
 
-def _images_below(root: Path) -> list[Path]:
-    """Image files below a folder, without following links to folders; links that lead out of it are
-    left out.
+def files_below(root: Path, suffixes: Collection[str] = IMAGES) -> list[Path]:
+    """Files of some suffixes below a folder, by name; links to folders are not followed, and links
+    that lead out of it are left out.
     """
     held = []
     inside = root.resolve()
@@ -114,7 +117,7 @@ def _images_below(root: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(folder) / name
-            if name.startswith(".") or path.suffix.lower() not in IMAGES:
+            if name.startswith(".") or path.suffix.lower() not in suffixes:
                 continue
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 continue
@@ -122,7 +125,8 @@ def _images_below(root: Path) -> list[Path]:
     return held
 
 
-def _table(spec: SetSpec) -> Listing:
+def listed_table(spec: SetSpec) -> Listing:
+    """The images that a table names, with what is wrong with its rows. Raises BadRequest."""
     path = Path(spec.path)
     frame = read_table(path)
     columns = [str(name) for name in frame.columns]
@@ -132,7 +136,9 @@ def _table(spec: SetSpec) -> Listing:
             f"{path.name} has no column of image paths.",
             f"Say which: --image COLUMN. It has {', '.join(columns)[:200]}.",
         )
-    label, split = (column_of(getattr(spec, k), k, columns) for k in ("label", "split"))
+    label, split, caption = (
+        column_of(getattr(spec, k), k, columns) for k in ("label", "split", "caption")
+    )
     found = Listing(columns=columns)
     root = path.parent.resolve()
     for row, value in enumerate(frame[image].tolist(), start=2):
@@ -145,6 +151,7 @@ def _table(spec: SetSpec) -> Listing:
         found.names.append(str(value).strip())
         found.labels.append(_text(frame[label].iloc[row - 2]) if label else "")
         found.splits.append(_text(frame[split].iloc[row - 2]).lower() if split else "")
+        found.captions.append(_text(frame[caption].iloc[row - 2]) if caption else "")
     return found
 
 

@@ -11,11 +11,17 @@ from typing import Final
 from backend.errors import BadRequest, StorageFull
 from backend.files import private_folder, write_atomic
 from backend.registry import store
-from backend.registry.data_spec import IMAGES
+from backend.registry.data_spec import CLOUDS, IMAGES, LARGE, TABLES
 from backend.registry.kinds import members
 
 MODELS: Final = (".onnx", ".safetensors")
-DATA: Final = (".npz", ".npy", ".zip")
+DATA: Final = (".npz", ".npy", ".zip", *TABLES, ".tif", ".tiff")
+ALONE: Final = (*TABLES, *LARGE)
+INSIDE: Final = (
+    *(*IMAGES, *LARGE, *CLOUDS, *TABLES),
+    *(".npy", ".txt", ".json", ".yaml"),
+)
+"""What is unpacked of an archive."""
 OWNER_ONLY: Final = (
     "Opening it could run code, so only this machine's owner may add it, by command:"
 )
@@ -45,7 +51,13 @@ def keep(name: str, data: bytes, allowed: tuple[str, ...]) -> Path:
     if not data:
         raise BadRequest(f"{Path(name).name[:60]} is empty.", "Choose the file again.")
     where = private_folder(folder())
-    path = where / f"{hashlib.sha256(data).hexdigest()[:24]}{suffix}"
+    sha = hashlib.sha256(data).hexdigest()[:24]
+    # What reads files beside itself must not find those of other uploads.
+    path = (
+        private_folder(where / sha) / f"data{suffix}"
+        if suffix in ALONE
+        else where / f"{sha}{suffix}"
+    )
     quota = store.settings().upload_bytes
     held = sum(other.stat().st_size for other in where.rglob("*") if other.is_file())
     if not path.exists() and held + len(data) > quota:
@@ -65,36 +77,40 @@ def _full(held: int, quota: int) -> StorageFull:
 
 
 def _unpacked(path: Path, left: int) -> Path:
-    """The images of an archive in a folder of their own, which takes the archive's place.
+    """What can be used of an archive in a folder of its own, which takes the archive's place; the
+    table, where one lies at its top.
 
     Raises:
-        BadRequest: a name leads out of it, it is no archive, or it holds no images.
-        StorageFull: its images do not fit into the quota.
+        BadRequest: a name leads out of it, it is no archive, or nothing in it can be used.
+        StorageFull: it does not fit into the quota.
     """
     members(path)
     target = path.with_suffix("")
     with zipfile.ZipFile(path) as archive:
-        images = [
+        usable = [
             info
             for info in archive.infolist()
-            if Path(info.filename).suffix.lower() in IMAGES and "__MACOSX" not in info.filename
+            if Path(info.filename).suffix.lower() in INSIDE and "__MACOSX" not in info.filename
         ]
-        if sum(info.file_size for info in images) > left:
+        if sum(info.file_size for info in usable) > left:
             raise _full(0, left)
-        for info in images:
+        for info in usable:
             place = target / info.filename.replace("\\", "/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(archive.read(info))
     path.unlink()
-    if not images:
-        raise BadRequest("The archive holds no images.", f"Taken are {', '.join(IMAGES)}.")
+    if not usable:
+        raise BadRequest("The archive holds no data.", f"Taken are {', '.join(INSIDE)}.")
     inside = list(target.iterdir())
-    is_wrapped = len(inside) == 1 and inside[0].is_dir() and _has_folders(inside[0])
-    return inside[0] if is_wrapped else target  # an archive of one folder is that folder
+    is_wrapped = len(inside) == 1 and inside[0].is_dir() and not _is_class(inside[0])
+    root = inside[0] if is_wrapped else target  # an archive of one folder is that folder
+    tables = [path for path in root.iterdir() if path.suffix.lower() in TABLES]
+    return tables[0] if len(tables) == 1 else root
 
 
-def _has_folders(path: Path) -> bool:
-    return any(entry.is_dir() for entry in path.iterdir())
+def _is_class(path: Path) -> bool:
+    """Whether a folder holds nothing but images, so that its name may be their class."""
+    return all(entry.suffix.lower() in IMAGES for entry in path.iterdir())
 
 
 def below_roots(text: str, roots: Sequence[Path]) -> Path:

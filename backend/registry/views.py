@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.registry import store
+from backend.registry import sets, store
+from backend.registry.data_spec import PICTURES
 from backend.registry.items import Size, key_of
 from backend.registry.spec import ModelSpec, is_counted
 from backend.registry.store import OwnModel, OwnSet
@@ -51,7 +52,7 @@ def misfit(classes: Sequence[str], wanted: Sequence[str]) -> str:
 
 def sizes_of(held: OwnSet) -> list[Size]:
     """The sizes at which models ask for a set: of every model whose classes fit, once each."""
-    if not held.spec.classes:
+    if not held.spec.classes or held.spec.kind not in PICTURES:
         return []
     found = [
         model.spec.input
@@ -103,17 +104,20 @@ def of_model(model: OwnModel) -> list[View]:
 
 
 def _nero_of_model(spec: ModelSpec) -> View:
-    for name, held in store.sets().items():
-        if held.spec.classes and not misfit(spec.classes, held.spec.classes):
+    labelled = {
+        name: held
+        for name, held in store.sets().items()
+        if held.spec.classes and held.spec.kind in PICTURES
+    }
+    for name, held in labelled.items():
+        if not misfit(spec.classes, held.spec.classes):
             key = key_of(name, spec.input)
             return View("NERO", f"/nero?task={key}&models={spec.name}&focus={spec.name}")
     task = _bundled_task(spec)
     if task:
         return View("NERO", f"/nero?task={task}&models={spec.name}&focus={spec.name}")
     reasons = [
-        f"{held.spec.told}: {misfit(spec.classes, held.spec.classes)}"
-        for held in store.sets().values()
-        if held.spec.classes
+        f"{held.spec.told}: {misfit(spec.classes, held.spec.classes)}" for held in labelled.values()
     ]
     why = "No data set fits it" + (f" ({reasons[0]})" if reasons else "") + "."
     return View("NERO", why=why, command="python -m backend data add FOLDER --name NAME")
@@ -166,6 +170,9 @@ def _embeddings(spec: ModelSpec, validation: Mapping[str, Any]) -> View:
 
 def of_set(held: OwnSet) -> list[View]:
     """The views that a registered data set opens in, and why the others do not."""
+    if held.spec.kind not in PICTURES:
+        kind = sets.KINDS[held.spec.kind]
+        return [View(kind.view, sets.href_of(held.spec, held.summary))]
     sizes = sizes_of(held)
     nero = View(
         "NERO",

@@ -11,8 +11,8 @@ import orjson
 
 from backend.errors import BadRequest
 from backend.protocols import JSON, Arrays
-from backend.registry import adding, arrays, reading
-from backend.registry.data_spec import SetSpec, kind_of
+from backend.registry import adding, arrays, reading, sets, telling
+from backend.registry.data_spec import PICTURES, SetSpec
 
 FIRST: int = 5
 SHOWN_PROBLEMS: int = 20
@@ -46,16 +46,15 @@ def preview(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """``registry.preview``: what a path holds, before it is added; ``text`` is JSON."""
     del ticket
     path = Path(str(params.get("path", "")))
-    spec = SetSpec("preview", kind_of(path), str(path)).changed(_given(params))
+    spec = telling.spec_of("preview", path, _given(params))
     if spec.kind == "arrays":
         pixels, labels = arrays.read(spec)
         return _told(_preview(spec, len(pixels), labels, [], [], _size(pixels.shape)))
-    found = reading.listed(spec)
+    found = reading.listed(spec) if spec.kind in PICTURES else sets.listed(spec)
+    second = found.captions if spec.kind == "pairs" else found.labels
     rows = [
-        [name, label, split]
-        for name, label, split in zip(
-            found.names[:FIRST], found.labels[:FIRST], found.splits[:FIRST], strict=True
-        )
+        list(row)
+        for row in zip(found.names[:FIRST], second[:FIRST], found.splits[:FIRST], strict=True)
     ]
     problems = [list(problem) for problem in found.problems]
     told = _preview(spec, len(found.names), found.labels, rows, problems, "")
@@ -69,13 +68,16 @@ def preview(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
 def _preview(
     spec: SetSpec, count: int, labels: list[str], rows: list[Any], problems: list[Any], size: str
 ) -> dict[str, Any]:
-    classes = reading.classes_of(spec, labels)
+    kind = sets.KINDS.get(spec.kind)
+    classes = () if kind else reading.classes_of(spec, labels)
     return {
         "kind": spec.kind,
+        "noun": kind.noun if kind else "images",
+        "headings": kind.columns if kind else ("Image", "Label", "Split"),
         "items": count,
         "classes": list(classes[:100]),
         "n_classes": len(classes),
-        "unlabelled": sum(not label for label in labels),
+        "unlabelled": 0 if kind else sum(not label for label in labels),
         "rows": rows,
         "problems": problems[:SHOWN_PROBLEMS],
         "n_problems": len(problems),

@@ -1,8 +1,8 @@
 """Every image that can be looked at, by key, and opening one.
 
 Keys: ``needle:7`` (row of the needle set), ``large:4096`` and ``large:20000`` (built on first use),
-``file:<path>`` below the allowed folders, ``upload:<name>`` of a finished upload. A browser only
-ever sends keys. No torch.
+``set:<name>/<path>`` of a registered set, ``file:<path>`` below the allowed folders,
+``upload:<name>`` of a finished upload. A browser only ever sends keys. No torch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backend.zoom.images import PyramidSource
 from backend.zoom.source import ArraySource, ImageSource, resized
 from models.needle_scenes import CLASSES, EVAL_PX
 
-Kind = Literal["needle", "large", "file", "upload"]
+Kind = Literal["needle", "large", "set", "file", "upload"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 State = Literal["ready", "build", "pyramid", "bad"]
 MOST_FILES: Final = 500
@@ -85,11 +85,18 @@ class Library:
         return self.settings.image_roots
 
     def listing(self, needles_shown: int = 40) -> list[ImageInfo]:
-        """The bundled images, then uploads, then files below the allowed folders, by name."""
+        """The bundled images, uploads, registered sets, then files below the allowed folders."""
         found = [self.info(f"needle:{row}") for row in range(needles_shown)]
         found += [self.info(f"large:{side}") for side in needles.LARGE_SIDES]
         found += [self.info(f"upload:{path.name}") for path in sorted(self.uploads.glob("*.*"))]
+        found += [self.info(key) for key in self._of_sets()]
         return found + [self.info(f"file:{path}") for path in self._files()]
+
+    def _of_sets(self) -> Iterator[str]:
+        """Keys of the images of registered sets."""
+        for name, folder in _registered().items():
+            for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in files.SUFFIXES):
+                yield f"set:{name}/{path.relative_to(folder).as_posix()}"
 
     def _files(self) -> Iterator[Path]:
         """Image files below the allowed folders, as paths relative to theirs."""
@@ -222,7 +229,7 @@ class Library:
         raise NotFound(f"There is no image {key[:80]!r}.", "Choose one from the list.")
 
     def path(self, key: str) -> Path:
-        """The file behind ``file:`` and ``upload:``, where it really lies.
+        """The file behind ``file:``, ``set:`` and ``upload:``, where it really lies.
 
         Raises:
             NotFound: it is not there, or not below an allowed folder.
@@ -230,6 +237,9 @@ class Library:
         kind, name = self.split(key)
         if kind == "upload":
             return files.allowed(Path(name).name, [self.uploads])
+        if kind == "set":
+            folder = _registered().get(name.partition("/")[0])
+            return files.allowed(name.partition("/")[2], [folder] if folder else [])
         return files.allowed(name, self.roots)
 
     def large_path(self, side_px: int) -> Path:
@@ -246,6 +256,15 @@ class Library:
 
     def _needle_fingerprint(self, row: int) -> str:
         return f"{needles.ITEMS.fingerprint[:12]}{row:04x}"
+
+
+def _registered() -> dict[str, Path]:
+    """The folders of registered sets of large images, by name."""
+    from backend.registry import store
+    from backend.registry.sets.large import folder_of
+
+    held = store.sets().values()
+    return {one.spec.name: folder_of(one.spec) for one in held if one.spec.kind == "large"}
 
 
 def thumbnail(source: ImageSource, longest_px: int) -> U8:

@@ -175,7 +175,7 @@ def pyramid_job(image: str) -> JobRequest:
     info = library().info(image)
     if info.state == "bad":
         raise BadRequest(f"{info.title} cannot be used. {info.note}")
-    if info.kind not in ("file", "upload"):
+    if info.kind not in ("file", "set", "upload"):
         raise BadRequest(f"{info.title} needs no pyramid.", "Look at it as it is.")
     params: dict[str, JSON] = {"image": image, "image_fingerprint": info.fingerprint}
     return JobRequest("zoom.pyramid", params, f"{info.title}: building its pyramid")

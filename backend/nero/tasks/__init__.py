@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from backend.errors import BadRequest, NotFound
 from backend.nero.tasks.base import BaseTask, Consensus, Kind, Metric, Predictor, Task, Views
@@ -13,7 +14,7 @@ from backend.nero.tasks.detection import Detection
 from backend.nero.tasks.piv import ParticleMotion
 from backend.nero.tasks.points import Points
 from backend.nero.tasks.texts import Texts
-from backend.registry import store, views
+from backend.registry import sets, store, views
 from backend.registry.items import split_key
 
 TASKS: Final[dict[str, Task]] = {
@@ -80,11 +81,16 @@ def register(task: Task) -> Task:
 
 def names() -> Sequence[str]:
     """The tasks that can be asked for; those of the user's own data sets come last."""
-    return (*TASKS, *(key for key, _, _ in views.pairs()))
+    return (*TASKS, *(key for key, _, _ in views.pairs()), *sets.task_keys())
 
 
 def _of_own_set(key: str) -> Task | None:
     """The task of a registered data set at the size of a model; None where there is none."""
+    if key in sets.task_keys():
+        like: Any = TASKS[sets.task_of(key)]
+        title = store.required().set(sets.name_of(key)).spec.told
+        found: Task = replace(like, name=key, title=title, item_set=key)
+        return found
     parts = split_key(key)
     held = store.sets().get(parts[0]) if parts else None
     if parts is None or held is None or parts[1] not in views.sizes_of(held):

@@ -1,0 +1,77 @@
+"""Spaces of registered sets: ``NAME--ENCODER`` of paired images, ``NAME--own`` of embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from backend.errors import NotFound
+from backend.gap import bundled
+from backend.gap.pairs import check
+from backend.gap.spaces import BUNDLED, TEMPERATURE, Space, concepts_of
+from backend.registry import sets, store
+from backend.registry.store import OwnSet
+from models.cards import CARDS, read_card
+
+KINDS: Final = ("pairs", "embeddings")
+OWN: Final = "own"
+
+
+def titles() -> dict[str, str]:
+    """Titles of all spaces of registered sets by key."""
+    found = {}
+    for name, held in store.sets().items():
+        if held.spec.kind == "embeddings":
+            found[f"{name}--{OWN}"] = held.spec.told
+        elif held.spec.kind == "pairs":
+            for key in held.summary["opens"]["spaces"].split(","):
+                found[key] = _title(held, key.partition("--")[2])
+    return found
+
+
+def load(key: str) -> Space:
+    """The space called ``key``.
+
+    Raises:
+        NotFound: no such set is registered, or what was kept of it is gone.
+    """
+    name = key.partition("--")[0]
+    held = store.required().set(name)
+    if key not in titles():
+        raise NotFound(f"There is no space {key[:40]!r} here.", f"There is {', '.join(titles())}.")
+    return _loaded(key, held.fingerprint)
+
+
+def _title(held: OwnSet, encoder: str) -> str:
+    return f"{held.spec.told}: {bundled.VARIANTS[BUNDLED[encoder]]}"
+
+
+@lru_cache(maxsize=8)
+def _loaded(key: str, fingerprint: str) -> Space:
+    name, _, encoder = key.partition("--")
+    held, arrays = store.required().set(name), sets.stored(name)
+    pairs = check(arrays[f"images-{encoder}"], arrays[f"texts-{encoder}"])
+    captions, labels = tuple(arrays["captions"].tolist()), tuple(arrays["labels"].tolist())
+    card = None if encoder == OWN else read_card(CARDS / f"{encoder}.toml")
+    identity = fingerprint + (card.fingerprint if card else "")
+    return Space(
+        key=key,
+        title=held.spec.told if encoder == OWN else _title(held, encoder),
+        note="registered embeddings" if encoder == OWN else "your pairs, a bundled encoder",
+        set_key=f"registered {name} {fingerprint[:16]}",
+        images=np.asarray(pairs.images),
+        texts=np.asarray(pairs.texts),
+        captions=captions,
+        groups=labels if any(labels) else (),
+        concepts=concepts_of(captions, len(captions)),
+        labels=None,
+        classes=None,
+        class_names=(),
+        temperature=1 / card.metrics["logit_scale"] if card else TEMPERATURE,
+        encoder="" if encoder == OWN else encoder,
+        fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        thumbs=arrays.get("thumbs"),
+    )

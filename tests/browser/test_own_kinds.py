@@ -1,0 +1,57 @@
+"""Every kind of data set: added by its path, indexed, opened from its card, and drawn."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.registry import adding, sets, store
+from components.runtime import Services
+from tests import own_models as own
+from tests import own_sets_made as made
+from tests.browser.driving import open_page
+from tests.browser.harness import running_app
+
+DRAWN = {
+    "NERO": "#nero-items .ag-center-cols-container .ag-row",
+    "Zoom-In": "#zoom-list [data-key^='set:mine/'][aria-selected='true'] img",
+    "Insights": "button:has-text('Fit a model')",
+    "Modality gap": "#modality-gap-one h3",
+}
+KINDS = [kind for kind in made.KINDS if kind != "folder"]  # from a classifier on: test_library
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory):
+    """An app of its own, with a model for the sets of labelled images."""
+    folder = tmp_path_factory.mktemp("kinds")
+    with running_app(folder) as found:
+        model = own.onnx_file(folder / "m.onnx")
+        adding.add_model(str(model), "light", {"classes": "bright,dark"})
+        yield found
+    store.use(None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_added_indexed_opened_and_drawn(
+    page: Page, app_url: str, services: Services, kind: str
+) -> None:
+    root = services.settings.roots[0] / kind
+    root.mkdir(parents=True, exist_ok=True)  # a second try finds the first one's
+    path = made.KINDS[kind](root).relative_to(services.settings.roots[0])
+    open_page(page, f"{app_url}/library")
+    form = page.locator("#library-add-set")
+    form.get_by_label("or a folder").fill(path.as_posix())
+    form.get_by_label("Kind").select_option(made.TOLD.get(kind, {}).get("kind", ""))
+    form.get_by_label("Name").fill("mine")
+    form.get_by_role("button", name="Look at it first").click()
+    expect(page.locator("#library-preview p").first).to_contain_text(
+        "kind " if kind in sets.KINDS else "classes"
+    )
+    form.get_by_role("button", name="Index and add").click()
+    link = page.locator("#library-set-mine .library-open a").first
+    expect(link).to_be_visible(timeout=60_000)
+    view = link.inner_text().removeprefix("Open in ")
+    link.click()
+    expect(page.locator(DRAWN[view]).first).to_be_visible(timeout=60_000)
+    adding.remove_set("mine")
