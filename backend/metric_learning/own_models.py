@@ -14,7 +14,7 @@ from backend.errors import BadRequest
 from backend.protocols import JSON
 from backend.registry import store
 from backend.registry.kinds import FACTS
-from backend.registry.spec import KIND_TITLES
+from backend.registry.spec import KIND_TITLES, TASK
 from backend.registry.store import OwnModel
 
 PREFIX: Final = "own:"
@@ -63,8 +63,9 @@ class OwnEmbedding:
 
 
 def listed() -> dict[str, OwnEmbedding]:
-    """Every embedding of every registered model by key, the oldest model first."""
-    return {one.key: one for model in store.models().values() for one in _embeddings(model)}
+    """Every embedding of every registered classifier by key, the oldest model first."""
+    held = [model for model in store.models().values() if model.spec.task == TASK]
+    return {one.key: one for model in held for one in _embeddings(model)}
 
 
 def is_own(key: object) -> bool:
