@@ -144,6 +144,7 @@ def _others(spec: ModelSpec, validation: Mapping[str, Any]) -> list[View]:
     return [
         View("Crayon", why=crayon, command="python -m backend crayon add FOLDER --name NAME"),
         _class_map(spec, validation),
+        View("Metric learning", f"/metric-learning?loss=own:{spec.name}"),
         View("Insights", why="It takes a table of contents with a success column, not images."),
         _embeddings(spec, validation),
     ]
