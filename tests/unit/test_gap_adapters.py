@@ -96,3 +96,29 @@ def test_the_command_writes_what_the_page_imports(tmp_path, capsys):
     table.drop(columns="caption").to_csv(tmp_path / "pairs.csv", index=False)
     with pytest.raises(BadRequest, match="the columns file"):
         cli_gap_embed.embed(asked)
+
+
+def test_a_model_of_open_clip_puts_images_and_texts_into_one_space(tmp_path, monkeypatch):
+    reason = "open_clip_torch needs a torchvision that fits torch, which Loupe does not install"
+    open_clip = pytest.importorskip("open_clip", reason=reason)
+    from safetensors.torch import save_file
+
+    vision = {"image_size": 32, "patch_size": 16, "layers": 1, "width": 32, "head_width": 16}
+    text = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
+    (tmp_path / "tiny-test.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path)
+    made = open_clip.create_model("tiny-test")
+    path = tmp_path / "weights.safetensors"
+    save_file({name: one.contiguous() for name, one in made.state_dict().items()}, path)
+    monkeypatch.setattr(adapters, "BATCH", 2)
+    encoder = adapters.OpenClipEncoder("tiny-test", path)
+    for found in (encoder.images(pictures()), encoder.texts(["a red dog", "a cat", "a dog"])):
+        assert found.shape == (3, 16)
+        assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
+        assert np.abs(found[0] - found[2]).max() > 1e-4
+    with pytest.raises(BadRequest, match="has no model 'hf-hub:x/y'"):
+        adapters.OpenClipEncoder("hf-hub:x/y", path)
+    save_file({"a": made.logit_scale.detach()}, path)
+    with pytest.raises(BadRequest, match="does not hold the weights of tiny-test"):
+        adapters.OpenClipEncoder("tiny-test", path)
