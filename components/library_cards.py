@@ -110,6 +110,7 @@ def set_card(held: OwnSet) -> html.Article:
         [
             _title(spec.told, spec.name, held.fingerprint, "contents, labels and order"),
             _strip(held),
+            _look(held),
             _facts(_of_set(held)),
             _notes(found.get("notes", [])),
             _problems(found),
@@ -170,6 +171,15 @@ def _strip(held: OwnSet) -> Component:
     return html.Div(
         images, className="library-strip", role="img", **named(aria_label="Some of its images")
     )
+
+
+def _look(held: OwnSet) -> Component:
+    """The way to all of its pictures."""
+    if not held.summary["largest"][0]:
+        return html.Span(hidden=True)
+    href = f"/images?set={held.spec.name}"
+    link = dcc.Link(["Look at all of them", icon("arrow-right")], href=href)
+    return html.Div(link, className="lp-small library-open")
 
 
 def _problems(found: Mapping[str, Any]) -> Component:
