@@ -9,20 +9,23 @@ window.dash_clientside = window.dash_clientside || {};
     const at = (id) => document.getElementById(id);
     const isHere = () => Boolean(at("images-page"));
     const set = (key, value) => { if (isHere()) window.dash_clientside.set_props({type: "control", page: PAGE, key}, {value}); };
-    let about = null, arrays = null, order = new Int32Array(0), place = new Map(), cells = new Map(), values = null, asked = 0, columns = 1, focus = 0, lastClick = -1;
-    const blocks = new Map();
+    let about = null, arrays = null, extra = null, order = new Int32Array(0), place = new Map(), cells = new Map(), values = null, asked = 0, columns = 1, focus = 0, lastClick = -1;
+    const blocks = new Map(), WRONG = 128, PALETTE = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
     // ---- what is shown
 
     /** Rows of the set that the filters leave, ascending; a pass over two typed arrays. */
     function filtered() {
         const {label, marks} = values, bits = about.marks[marks], {labels, marks: held} = {labels: arrays.labels.data, marks: arrays.marks.data};
-        const found = new Int32Array(about.n);
+        const found = new Int32Array(about.n), answers = extra?.arrays.answers?.data;
+        const isWrong = (row) => Boolean(answers) && answers[row] >= 0 && labels[row] >= 0 && answers[row] !== labels[row];
         let n = 0;
         for (let row = 0; row < about.n; row += 1) {
-            if ((label === EVERY || labels[row] === label) && (!bits || held[row] & bits)) { found[n] = row; n += 1; }
+            if ((label === EVERY || labels[row] === label) && (!bits || (bits === WRONG ? isWrong(row) : held[row] & bits))) { found[n] = row; n += 1; }
         }
         order = found.subarray(0, n);
+        const column = extra?.arrays[values.by]?.data;
+        if (column) order.sort((a, b) => (Number.isNaN(column[a]) - Number.isNaN(column[b])) || column[a] - column[b] || a - b);
         place = new Map();
     }
 
@@ -39,9 +42,16 @@ window.dash_clientside = window.dash_clientside || {};
                 about = found;
                 arrays = got;
                 blocks.clear();
+                extra = null;
                 labels();
                 problems();
             }
+            if ((extra?.key || "") !== values.with) {
+                const got = values.with && about.computed.some(({key}) => key === values.with) ? await loupe.wire.fetch(`/_images/${about.name}/${about.fingerprint}/with/${values.with}`) : null;
+                if (mine !== asked) return;
+                extra = got && {key: values.with, columns: got.meta.columns, hasMaps: got.meta.has_maps, arrays: got.arrays};
+            }
+            imported();
             if (!isHere()) return;
             filtered();
             cells.forEach((cell) => cell.remove());
@@ -65,6 +75,16 @@ window.dash_clientside = window.dash_clientside || {};
         if (counts.get(-1)) options.push(option(-1, "No label", counts.get(-1)));
         const select = el("select", {id: "images-class", class: "lp-field", onchange: (event) => { set("row", -1); set("label", Number(event.target.value)); }}, ...options);
         at("images-label").replaceChildren(el("label", {for: "images-class"}, "Class"), select);
+    }
+
+    /** What was computed elsewhere about these rows, and what to order by; nothing where nothing was imported. */
+    function imported() {
+        const {el} = loupe.dom, select = (id, name, options, value, onchange) => [el("label", {for: id}, name),
+            el("select", {id, class: "lp-field", onchange: (event) => onchange(event.target.value)}, ...options.map(([key, title]) => el("option", {value: key, selected: key === value}, title)))];
+        const parts = about.computed.length ? select("images-computed", "Imported", [["", "none"], ...about.computed.map(({key, kind, model}) => [key, `${kind} of ${model}`])], values.with,
+            (key) => { set("by", ""); set("row", -1); set("with", key); }) : [];
+        const by = extra?.columns.length ? select("images-by", "Lowest first", [["", "order of the set"], ...extra.columns.map((name) => [name, name])], values.by, (name) => { set("row", -1); set("by", name); }) : [];
+        at("images-with").replaceChildren(el("div", {class: "images-label"}, ...parts), el("div", {class: "images-label"}, ...by));
     }
 
     function problems() {
@@ -140,8 +160,29 @@ window.dash_clientside = window.dash_clientside || {};
         if (!told || order[focus] !== row || !isHere()) return null;
         const k = row - number * about.block, marks = MARKS.filter(([bit]) => arrays.marks.data[row] & bit).map(([, , words]) => words);
         const facts = [about.classes[arrays.labels.data[row]] || "no label", told.splits[k], told.sizes[k][0] ? `${told.sizes[k].join(" × ")} px` : "", ...marks].filter(Boolean);
-        at("images-one").replaceChildren(el("b", {}, told.names[k]), el("span", {class: "lp-muted"}, facts.join(" · ")));
+        const said = extra?.columns.map((name) => [name, extra.arrays[name].data[row]]).filter(([, value]) => Number.isFinite(value)).map(([name, value]) => `${name} ${value.toPrecision(3)}`) || [];
+        const answer = extra?.arrays.answers?.data[row];
+        if (answer >= 0) said.unshift(`answered ${about.classes[answer]}`);
+        at("images-one").replaceChildren(el("b", {}, told.names[k]), el("span", {class: "lp-muted"}, [...facts, ...said].join(" · ")));
+        if (extra?.hasMaps) heat(row);
         return null;
+    }
+
+    /** The imported map of a row over its thumbnail, from no to most attribution in viridis. */
+    async function heat(row) {
+        const {arrays: {map}} = await loupe.wire.fetch(`/_images/${about.name}/${about.fingerprint}/map/${extra.key}/${row}`).catch(() => ({arrays: {}}));
+        const host = cells.get(focus);
+        if (!map || order[focus] !== row || !host) return;
+        const [height, width] = map.shape, canvas = loupe.dom.el("canvas", {class: "images-heat", width, height, "aria-hidden": "true"});
+        const top = map.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1, image = new ImageData(width, height);
+        map.data.forEach((value, i) => {
+            const at = (Math.abs(value) / top) * (PALETTE.length - 1), low = Math.min(Math.floor(at), PALETTE.length - 2), part = at - low;
+            PALETTE[low].forEach((from, c) => { image.data[4 * i + c] = from + part * (PALETTE[low + 1][c] - from); });
+            image.data[4 * i + 3] = 190;
+        });
+        canvas.getContext("2d").putImageData(image, 0, 0);
+        grid().querySelectorAll(".images-heat").forEach((old) => old.remove());
+        host.append(canvas);
     }
 
     function bringIntoView(i) {
@@ -196,7 +237,7 @@ window.dash_clientside = window.dash_clientside || {};
         show(state) {
             const held = state && (state.values || state);
             if (!held) return window.dash_clientside.no_update;
-            const isOther = !values || ["set", "label", "marks"].some((name) => held[name] !== values[name]) || !cells.size;
+            const isOther = !values || ["set", "label", "marks", "with", "by"].some((name) => held[name] !== values[name]) || !cells.size;
             if (isOther || !grid()?.firstElementChild) { if (!grid()?.firstElementChild) cells.clear(); show(held); }
             else values = held;
             return window.dash_clientside.no_update;

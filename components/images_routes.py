@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response
 
 from backend import wire
 from backend.errors import NotFound
-from backend.registry import index, sets, store
+from backend.registry import computed, index, sets, store
 from backend.registry.index import Index
 from backend.registry.store import OwnSet
 from components.images_state import MARKS, items_of
@@ -43,6 +43,7 @@ def about(name: str) -> Response:
         "first_problems": held.summary["first_problems"],
         "marks": {key: bits for key, (_, bits) in MARKS.items()},
         "block": BLOCK,
+        "computed": [{"key": key, **about} for key, about in computed.listed(name).items()],
     }
     answer = Response(orjson.dumps(told), mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
@@ -69,6 +70,34 @@ def names(name: str, sha: str, block: int) -> Response:
         "sizes": known.sizes[part].tolist(),
     }
     return _kept(orjson.dumps(told), "application/json")
+
+
+@blueprint.get("/<name>/<sha>/with/<key>")
+def numbers(name: str, sha: str, key: str) -> Response:
+    """Imported numbers over all rows: columns (n,), NaN where unknown, and ``answers``, -1 there;
+    the meta says which columns there are and whether there are maps.
+    """
+    count, found = len(_index(name, sha).names), computed.load(name, key)
+    columns = found.columns
+    arrays = {column: computed.spread(found, values, count) for column, values in columns.items()}
+    if found.answers is not None:
+        whole = np.full(count, -1, np.int32)
+        whole[found.rows] = found.answers
+        arrays["answers"] = whole
+    about = {"columns": list(columns), "has_maps": "maps" in found.arrays}
+    return _kept(wire.pack(arrays, about), "application/octet-stream")
+
+
+@blueprint.get("/<name>/<sha>/map/<key>/<int:row>")
+def attribution(name: str, sha: str, key: str, row: int) -> Response:
+    """The imported map of one row, ``map`` (h, w)."""
+    _index(name, sha)
+    found = computed.load(name, key)
+    place = np.flatnonzero(found.rows == row)
+    if "maps" not in found.arrays or not len(place):
+        raise NotFound(f"There is no map of row {row}.")
+    picture = np.asarray(found.arrays["maps"][place[0]], np.float32)
+    return _kept(wire.pack({"map": picture}), "application/octet-stream")
 
 
 def _held(name: str) -> OwnSet:

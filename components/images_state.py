@@ -11,23 +11,31 @@ from backend.registry.store import OwnSet
 from components.state import Choice, Schema, Text, Whole
 
 PAGE: Final = "images"
+WRONG: Final = 128  # set by the browser where imported predictions differ from the labels
 MARKS: Final = {
     "": ("All", 0),
     "double": ("Doubles", duplicates.EQUAL | duplicates.CLOSE),
     "leak": ("In two splits", duplicates.LEAK),
     "conflict": ("Equal, of two labels", duplicates.CONFLICT),
+    "wrong": ("Answered wrongly", WRONG),
 }
 """Title of each choice, and the bits of which one must be set."""
 MOST_ROWS: Final = 2_000_000
 
 
 def schema() -> Schema:
-    """Every key of the state. ``label`` is a place among the classes, -1 unknown, -2 all."""
+    """Every key of the state.
+
+    ``label`` is a place among the classes, -1 unknown, -2 all; ``with`` the key of imported
+    numbers, ``by`` one of their columns.
+    """
     return {
         "set": Text("", 40),
         "label": Whole(-2, -2, 30_000),
         "marks": Choice("", list(MARKS)),
         "row": Whole(-1, -1, MOST_ROWS),
+        "with": Text("", 40),
+        "by": Text("", 60),
     }
 
 

@@ -44,7 +44,8 @@ def layout(**query: str) -> html.Div:
     )
     label = named(aria_label="Images of the set", aria_multiselectable="true")
     grid = html.Div(id="images-grid", className="images-grid", tabIndex=0, role="listbox", **label)
-    held = [hidden(PAGE, "row", values["row"]), stores(PAGE, schema(), notices)]
+    held = [hidden(PAGE, key, values[key]) for key in ("row", "with", "by")]
+    held += [stores(PAGE, schema(), notices)]
     held += [dcc.Store(id=READY), dcc.Store(id=announce(PAGE))]
     card = html.Div(
         [
@@ -76,6 +77,7 @@ def _controls(values: dict[str, Any], sets: dict[str, str]) -> Component:
     ]
     made.insert(1, html.Div(id="images-label", className="images-label"))
     made.append(hidden(PAGE, "label", values["label"]))
+    made.append(html.Div(id="images-with", className="images-label images-with"))
     return html.Div(made, className="images-controls")
 
 
