@@ -27,7 +27,7 @@ from backend.settings import PROJECT
 from benchmarks.table import Row
 
 COUNT: Final = 50_000
-PART: Final = 5_000  # of the smaller run, for the memory
+PART: Final = 5_000  # of the smaller run, for the rate and the memory
 PX: Final = (160, 120)
 PLACES: Final = 40
 LEAST_SHARE: Final = 0.8
@@ -43,22 +43,24 @@ def rows() -> list[Row]:
     """The table of this benchmark."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        paths = made(root / "many", COUNT)
-        bare_s = min(bare(paths), bare(paths))
-        many_s, many_mb = indexed(root, "many")
-        made(root / "few", PART)
-        _, few_mb = indexed(root, "few")
+        made(root / "many", COUNT)
+        few = made(root / "few", PART)
+        bare_s, took = [], []
+        for name in ("few", "again"):  # in turns
+            bare_s.append(bare(few))
+            took.append(indexed(root, name, "few"))
+        few_s, few_mb = min(took)
+        many_s, many_mb = indexed(root, "many", "many")
         found = browsed(root)
-    share = bare_s / many_s
-    rate = f"{COUNT / many_s:,.0f} images/s"
+    share = min(bare_s) / few_s
     return [
         Row(
-            f"indexing {COUNT:,} JPEGs of 160 × 120 px, against bare pyvips",
-            rate,
-            f"{COUNT / bare_s:,.0f} images/s",
+            f"indexing {PART:,} JPEGs of 160 × 120 px, against bare pyvips",
+            f"{PART / few_s:,.0f} images/s",
+            f"{PART / min(bare_s):,.0f} images/s",
             share,
             f"≥ {LEAST_SHARE}×",
-            "hash, size, thumbnail, look, doubles; written to disk",
+            f"of {COUNT:,}: {COUNT / many_s:,.0f} images/s, doubles and writing included",
             share >= LEAST_SHARE,
         ),
         Row(
@@ -121,10 +123,10 @@ def _shrunk(path: Path) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), encoded
 
 
-def indexed(root: Path, name: str) -> tuple[float, float]:
+def indexed(root: Path, name: str, folder: str) -> tuple[float, float]:
     """Seconds and peak MB of a process that registers a folder."""
     env = {**os.environ, "LOUPE_STATE_DIR": str(root / "state")}
-    command = [sys.executable, "-c", INDEX, str(root / name), name]
+    command = [sys.executable, "-c", INDEX, str(root / folder), name]
     told = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=True)
     took, peak = told.stdout.split()
     return float(took), float(peak)

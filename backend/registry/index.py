@@ -327,7 +327,8 @@ def _fields(count: int, length: int) -> NDArray[np.float32]:
     taken = np.zeros((count, length * times), np.float32)
     for field in range(count):
         taken[field, starts[field] : starts[field + 1]] = 1 / (starts[field + 1] - starts[field])
-    return taken.reshape(count, length, times).sum(axis=2)
+    fields: NDArray[np.float32] = taken.reshape(count, length, times).sum(axis=2)
+    return fields
 
 
 def _stacked(names: Sequence[str], splits: Sequence[str], seen: Sequence[_Seen]) -> Index:
