@@ -26,6 +26,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from backend import plugins
     from components import (
         blueprints,
+        frame,
         index,
         login,
         notices,
@@ -49,6 +50,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         on_error=notices.on_error,
     )
     plugins.load()
+    frame.register()
     theme.register_templates()
     held = services or runtime.create_services(settings)
     observe.register(app, held)

@@ -57,46 +57,64 @@ window.loupe = window.loupe || {};
         context.globalAlpha = 1;
     }
 
-    let counts = new Uint16Array(0), tops = new Uint8Array(0), lit = new Uint16Array(0);
+    /** A painter that counts points by pixel: a point costs a few additions, whatever it looks like. What was counted is
+     * kept, so that another selection in the same view counts what is selected and nothing else. */
+    function splatter() {
+        let counts = new Uint16Array(0), tops = new Uint8Array(0), lit = new Uint16Array(0), litTops = new Uint8Array(0), held = null;
 
-    /** Counts by pixel, then one pass over the pixels: a point costs a few additions, whatever it looks like. */
-    function splat(canvas, points, view, ratio) {
-        const {x, y, kinds, marked, n, colours} = points, width = canvas.width, height = canvas.height, pixels = width * height;
-        if (counts.length !== pixels) {
-            counts = new Uint16Array(pixels);
-            tops = new Uint8Array(pixels);
-            lit = new Uint16Array(pixels);
-        } else {
-            counts.fill(0);
-            if (marked) lit.fill(0);
-        }
-        const scale = view.scale * ratio, left = width / 2 - view.x * scale, top = height / 2 + view.y * scale;
-        const side = Math.max(1, Math.round(2 * radius(n) * ratio));
+        return function draw(canvas, points, view, ratio) {
+            const {width, height} = canvas, pixels = width * height, scale = view.scale * ratio;
+            const now = [points.x, width, height, scale, view.x, view.y];
+            const place = {width, height, scale, left: width / 2 - view.x * scale, top: height / 2 + view.y * scale, side: Math.max(1, Math.round(2 * radius(points.n) * ratio))};
+            if (counts.length !== pixels) {
+                [counts, lit] = [new Uint16Array(pixels), new Uint16Array(pixels)];
+                [tops, litTops] = [new Uint8Array(pixels), new Uint8Array(pixels)];
+                held = null;
+            }
+            if (!held || now.some((one, i) => one !== held[i])) {
+                counts.fill(0);
+                count(points, place, counts, tops);
+                held = now;
+            }
+            if (points.marked && 2 * points.nMarked < points.n) {
+                lit.fill(0);
+                count(points, place, lit, litTops, 1);
+            } else if (points.marked) { // fewer are not marked: those are counted, and taken away
+                lit.fill(0);
+                count(points, place, lit, litTops, 0);
+                for (let at = 0; at < pixels; at += 1) lit[at] = counts[at] - lit[at];
+                litTops.set(tops);
+            }
+            paint(canvas, points.colours.map(rgb), opacity(points.n), points.marked && {lit, litTops}, {counts, tops});
+        };
+    }
+
+    /** Adds the points, or those with a mark of 0 or 1, to counts by pixel; `tops` gets the kind that was met last. */
+    function count({x, y, kinds, marked, n}, {width, height, scale, left, top, side}, counts, tops, mark = -1) {
         for (let i = 0; i < n; i += 1) {
+            if (mark >= 0 && marked[i] !== mark) continue;
             const px = (left + x[i] * scale) | 0, py = (top - y[i] * scale) | 0;
             if (px < 0 || py < 0 || px + side > width || py + side > height) continue;
-            const kind = kinds ? kinds[i] : 0, isLit = marked ? marked[i] : 0;
+            const kind = kinds ? kinds[i] : 0;
             for (let row = 0; row < side; row += 1) {
                 for (let at = (py + row) * width + px, end = at + side; at < end; at += 1) {
                     if (counts[at] < 65535) counts[at] += 1;
-                    if (isLit) { lit[at] += 1; tops[at] = kind; } else if (!marked || !lit[at]) tops[at] = kind;
+                    tops[at] = kind;
                 }
             }
         }
-        paint(canvas, colours.map(rgb), opacity(n), Boolean(marked));
     }
 
-    function paint(canvas, colours, alpha, isMarking) {
+    /** One pass over the pixels: how many points, and of which kind the uppermost is. */
+    function paint(canvas, colours, alpha, marks, {counts, tops}) {
         const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
         const out = new Uint32Array(image.data.buffer), pixels = out.length;
-        const table = (one) => Uint8Array.from({length: 64}, (_, count) => Math.round(255 * (1 - (1 - one) ** count)));
+        const table = (one) => Uint8Array.from({length: 64}, (_, much) => Math.round(255 * (1 - (1 - one) ** much)));
         const full = table(alpha), faint = table(alpha * FAINT), words = colours.map(([r, g, b]) => (b << 16) | (g << 8) | r);
         for (let at = 0; at < pixels; at += 1) {
-            const count = counts[at];
-            if (!count) continue;
-            const isLit = !isMarking || lit[at] > 0;
-            const much = isMarking && isLit ? lit[at] : count;
-            out[at] = ((isLit ? full : faint)[much < 64 ? much : 63] << 24) | words[tops[at]];
+            if (!counts[at]) continue;
+            const bright = marks ? marks.lit[at] : counts[at], much = bright || counts[at];
+            out[at] = ((bright ? full : faint)[much < 64 ? much : 63] << 24) | words[bright && marks ? marks.litTops[at] : tops[at]];
         }
         context.putImageData(image, 0, 0);
     }
@@ -188,6 +206,7 @@ window.loupe = window.loupe || {};
         probe?.getExtension("WEBGL_lose_context")?.loseContext();
         const gpu = isThere ? onGpu(canvas) : null;
         if (gpu) return {draw: gpu, name: "webgl"};
+        const splat = splatter();
         return {draw: (surface, points, view, ratio) => (points.n <= DISCS ? discs : splat)(surface, points, view, ratio), name: "splat"};
     }
 

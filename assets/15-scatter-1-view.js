@@ -2,7 +2,9 @@
  *
  *   const plot = loupe.scatter.create(host, {label, onSelect, onHover, colours, renderer});
  *   plot.setPoints({x, y, kinds, ids});   typed arrays of /_data (loupe.wire.fetch); kinds are places in `colours`
+ *   plot.setPoints({..., isKept: true})   the same points elsewhere: marks stay, and the view where it was chosen
  *   plot.mark(ids)                        those stay bright, the others fade; an empty list marks nothing
+ *   plot.ring(rows)                       rings around some points, joined by a line
  *   plot.colours(list)                    "#rrggbb", at most 8
  *   plot.destroy()
  *
@@ -17,7 +19,7 @@ window.loupe = window.loupe || {};
     const MARGIN = 0.94;
     const MANY = 50000;          // points from which a moving view is the last picture shifted, drawn whole when it rests
     const REST_MS = 90;
-    const GRID = 256;            // cells a side of the index for the pointer
+    const RING = 7;              // CSS pixels
 
     function create(host, options) {
         const {el} = loupe.dom, settings = options || {};
@@ -27,9 +29,10 @@ window.loupe = window.loupe || {};
         host.classList.add("lp-scatter");
         host.replaceChildren(canvas, over, tools);
         const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer);
-        const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, n: 0, colours: settings.colours || ["#2f6fde"]};
+        // x, y, kinds and marked are in the order of the cells; ids is in the order of the rows.
+        const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, nMarked: 0, n: 0, colours: settings.colours || ["#2f6fde"]};
         const view = {x: 0, y: 0, scale: 1};
-        let home = {...view}, ratio = 1, size = [0, 0], index = null, drag = null, mode = "lasso", wanted = 0, rowOf = null, kept = null, resting = 0;
+        let home = {...view}, ratio = 1, size = [0, 0], cells = loupe.scatterCells.sorted(points), drag = null, mode = "lasso", wanted = 0, rowOf = null, kept = null, resting = 0, ringed = [];
 
         // ---- drawing
 
@@ -37,7 +40,9 @@ window.loupe = window.loupe || {};
             wanted = 0;
             kept = null;
             clearTimeout(resting);
-            if (size[0] && size[1]) draw(canvas, points, view, ratio);
+            if (!size[0] || !size[1]) return;
+            draw(canvas, points, view, ratio);
+            outline(drag?.isPan ? null : drag?.path);
         }
         function later() { if (!wanted) wanted = requestAnimationFrame(now); }
 
@@ -55,6 +60,7 @@ window.loupe = window.loupe || {};
             context.drawImage(kept.picture, Math.round((kept.x - view.x) * scale), Math.round((view.y - kept.y) * scale));
             clearTimeout(resting);
             resting = setTimeout(() => { kept = null; now(); }, REST_MS);
+            outline(null);
         }
 
         function resize() {
@@ -73,15 +79,8 @@ window.loupe = window.loupe || {};
         }
 
         function fitHome() {
-            let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
-            for (let i = 0; i < points.n; i += 1) {
-                const a = points.x[i], b = points.y[i];
-                if (a < x0) x0 = a;
-                if (a > x1) x1 = a;
-                if (b < y0) y0 = b;
-                if (b > y1) y1 = b;
-            }
-            if (!(x1 >= x0) || !(y1 >= y0)) { home = {x: 0, y: 0, scale: 1}; return; }
+            const {x0, x1, y0, y1} = cells.box;
+            if (!size[0] || !size[1]) { home = {x: 0, y: 0, scale: 1}; return; }
             const wide = (x1 - x0) || 1, high = (y1 - y0) || 1;
             home = {x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale: MARGIN * Math.min(size[0] / wide, size[1] / high)};
         }
@@ -89,93 +88,68 @@ window.loupe = window.loupe || {};
         // ---- where things are
 
         const toData = (px, py) => [view.x + (px - size[0] / 2) / view.scale, view.y - (py - size[1] / 2) / view.scale];
-        const toPixels = (row) => [(points.x[row] - view.x) * view.scale + size[0] / 2, size[1] / 2 - (points.y[row] - view.y) * view.scale];
+        const pixelsOf = (place) => [(points.x[place] - view.x) * view.scale + size[0] / 2, size[1] / 2 - (points.y[place] - view.y) * view.scale];
         const idOf = (row) => (points.ids ? points.ids[row] : row);
 
-        /** Rows by cell of a grid, made when the pointer first needs it. */
-        function indexed() {
-            if (index) return index;
-            const {x, y, n} = points, bounds = [home.x - size[0] / home.scale, home.y - size[1] / home.scale];
-            const cell = [2 * size[0] / home.scale / GRID, 2 * size[1] / home.scale / GRID];
-            const cellOf = (a, b) => {
-                const i = Math.min(GRID - 1, Math.max(0, (a - bounds[0]) / cell[0] | 0)), j = Math.min(GRID - 1, Math.max(0, (b - bounds[1]) / cell[1] | 0));
-                return j * GRID + i;
-            };
-            const starts = new Int32Array(GRID * GRID + 1), order = new Int32Array(n);
-            for (let i = 0; i < n; i += 1) starts[cellOf(x[i], y[i]) + 1] += 1;
-            for (let c = 0; c < GRID * GRID; c += 1) starts[c + 1] += starts[c];
-            const next = starts.slice(0, -1);
-            for (let i = 0; i < n; i += 1) { const c = cellOf(x[i], y[i]); order[next[c]] = i; next[c] += 1; }
-            index = {bounds, cell, starts, order};
-            return index;
-        }
-
-        /** The row nearest to a place, within reach, or -1. */
+        /** The row nearest to a place of the canvas, within reach, or -1. */
         function nearest(px, py) {
-            if (!points.n) return -1;
-            const {bounds, cell, starts, order} = indexed(), [a, b] = toData(px, py), reach = REACH / view.scale;
-            const clip = (value) => Math.min(GRID - 1, Math.max(0, Math.floor(value)));
-            const [i0, i1] = [clip((a - reach - bounds[0]) / cell[0]), clip((a + reach - bounds[0]) / cell[0])];
-            const [j0, j1] = [clip((b - reach - bounds[1]) / cell[1]), clip((b + reach - bounds[1]) / cell[1])];
-            let best = -1, least = reach * reach;
-            for (let j = j0; j <= j1; j += 1) {
-                for (let at = starts[j * GRID + i0]; at < starts[j * GRID + i1 + 1]; at += 1) {
-                    const row = order[at], d = (points.x[row] - a) ** 2 + (points.y[row] - b) ** 2;
-                    if (d <= least) { least = d; best = row; }
-                }
-            }
-            return best;
+            const place = cells.nearest(...toData(px, py), REACH / view.scale);
+            return place < 0 ? -1 : cells.order[place];
         }
 
-        /** Rows inside a path of pixels: the path is filled once, and each point looks its pixel up. */
-        function inside(path) {
-            const mask = document.createElement("canvas");
-            [mask.width, mask.height] = size;
-            const context = mask.getContext("2d", {willReadFrequently: true});
-            context.beginPath();
-            path.forEach(([px, py], i) => (i ? context.lineTo(px, py) : context.moveTo(px, py)));
-            context.closePath();
-            context.fill();
-            const {data} = context.getImageData(0, 0, size[0], size[1]), {x, y, n} = points, [width, height] = size;
-            const left = width / 2 - view.x * view.scale, top = height / 2 + view.y * view.scale;
-            const found = new Int32Array(n);
-            let count = 0;
-            for (let i = 0; i < n; i += 1) {
-                const px = left + x[i] * view.scale, py = top - y[i] * view.scale;
-                if (px >= 0 && py >= 0 && px < width && py < height && data[4 * ((py | 0) * width + (px | 0)) + 3] > 127) { found[count] = i; count += 1; }
-            }
-            return found.subarray(0, count);
+        /** The rows at some marked places. */
+        function rowsAt(marked, count) {
+            const rows = new Int32Array(count);
+            for (let place = 0, at = 0; at < count; place += 1) if (marked[place]) { rows[at] = cells.order[place]; at += 1; }
+            return rows;
         }
 
-        function chosen(rows) {
-            points.marked = null;
-            if (rows.length) {
-                points.marked = new Uint8Array(points.n);
-                for (let i = 0; i < rows.length; i += 1) points.marked[rows[i]] = 1;
-            }
-            points.isMarkedAnew = true;
+        /** Marks what lies inside a path of pixels, at once; the rows are told after the picture. */
+        function choose({marked, count}) {
+            Object.assign(points, {marked: count ? marked : null, nMarked: count, isMarkedAnew: true});
             now();
-            settings.onSelect?.({rows, ids: points.ids ? Int32Array.from(rows, idOf) : rows});
+            if (!settings.onSelect) return;
+            const rows = rowsAt(marked, count);
+            settings.onSelect({rows, ids: points.ids ? Int32Array.from(rows, idOf) : rows});
+        }
+
+        function chooseRow(row) {
+            const marked = new Uint8Array(points.n);
+            if (row >= 0) marked[cells.placeOf(row)] = 1;
+            choose({marked, count: row < 0 ? 0 : 1});
         }
 
         // ---- hands
 
+        /** What lies over the points: rings, and the lasso while it is drawn. */
         function outline(path) {
             const context = over.getContext("2d");
             context.clearRect(0, 0, over.width, over.height);
-            if (!path || path.length < 2) return;
-            context.setTransform(ratio, 0, 0, ratio, 0, 0);
-            context.beginPath();
-            path.forEach(([px, py], i) => (i ? context.lineTo(px, py) : context.moveTo(px, py)));
-            context.closePath();
+            context.save();
+            context.scale(ratio, ratio);
             context.strokeStyle = getComputedStyle(host).color;
-            context.setLineDash([4, 3]);
+            rings(context);
+            if (path?.length > 1) {
+                context.beginPath();
+                path.forEach(([px, py]) => context.lineTo(px, py));
+                context.closePath();
+                context.setLineDash([4, 3]);
+                context.stroke();
+                context.globalAlpha = 0.06;
+                context.fillStyle = context.strokeStyle;
+                context.fill();
+            }
+            context.restore();
+        }
+
+        function rings(context) {
+            const ends = ringed.map((row) => pixelsOf(cells.placeOf(row)));
+            context.lineWidth = 2;
+            context.beginPath();
+            ends.forEach(([px, py]) => context.lineTo(px, py));
+            ends.forEach(([px, py]) => { context.moveTo(px + RING, py); context.arc(px, py, RING, 0, 6.2832); });
             context.stroke();
-            context.globalAlpha = 0.06;
-            context.fillStyle = context.strokeStyle;
-            context.fill();
-            context.setTransform(1, 0, 0, 1, 0, 0);
-            context.globalAlpha = 1;
+            context.lineWidth = 1;
         }
 
         const place = (event) => { const box = host.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
@@ -203,14 +177,14 @@ window.loupe = window.loupe || {};
             drag = null;
             outline(null);
             if (Math.hypot(at[0] - from[0], at[1] - from[1]) < CLICK && path.length < 8) {
-                const row = nearest(...at);
-                chosen(row < 0 ? new Int32Array(0) : Int32Array.of(row));
-            } else if (!isPan) chosen(inside(path));
+                chooseRow(nearest(...at));
+            } else if (!isPan) choose(cells.inside(path, view, size));
         }
         function hover(at) {
             const row = nearest(...at);
             canvas.style.cursor = row >= 0 ? "pointer" : mode === "pan" ? "grab" : "crosshair";
-            settings.onHover?.(row < 0 ? null : {row, id: idOf(row), x: toPixels(row)[0], y: toPixels(row)[1]});
+            const [x, y] = row < 0 ? at : pixelsOf(cells.placeOf(row));
+            settings.onHover?.(row < 0 ? null : {row, id: idOf(row), x, y});
         }
         function zoom(factor, [px, py] = [size[0] / 2, size[1] / 2]) {
             const [a, b] = toData(px, py);
@@ -226,7 +200,7 @@ window.loupe = window.loupe || {};
         }
         function reset() { Object.assign(view, home); later(); }
         const KEYS = {ArrowLeft: () => pan(-40, 0), ArrowRight: () => pan(40, 0), ArrowUp: () => pan(0, 40), ArrowDown: () => pan(0, -40),
-            "+": () => zoom(1.3), "=": () => zoom(1.3), "-": () => zoom(1 / 1.3), 0: reset, Escape: () => chosen(new Int32Array(0))};
+            "+": () => zoom(1.3), "=": () => zoom(1.3), "-": () => zoom(1 / 1.3), 0: reset, Escape: () => chooseRow(-1)};
 
         canvas.addEventListener("pointerdown", down);
         canvas.addEventListener("pointermove", move);
@@ -255,30 +229,41 @@ window.loupe = window.loupe || {};
 
         // ---- for the page
 
-        function setPoints({x, y, kinds, ids}) {
-            Object.assign(points, {x, y, kinds: kinds || null, ids: ids || null, n: x.length, marked: null});
-            index = rowOf = null;
+        function setPoints({x, y, kinds, ids, isKept}) {
+            const isHome = view.scale === home.scale && view.x === home.x && view.y === home.y;
+            const rows = isKept && points.marked && x.length === points.n ? rowsAt(points.marked, points.nMarked) : [];
+            cells = loupe.scatterCells.sorted({x, y, kinds});
+            Object.assign(points, {x: cells.x, y: cells.y, kinds: cells.kinds, ids: ids || null, n: x.length, marked: null});
+            if (x.length <= Math.max(...ringed, 0)) ringed = [];
+            rowOf = null;
             fitHome();
-            Object.assign(view, home);
+            if (!isKept || isHome) Object.assign(view, home);
+            markRows(rows);
             now();
         }
         function mark(ids) {
             if (points.ids && !rowOf) rowOf = new Map(Array.from(points.ids, (id, row) => [id, row]));
-            points.marked = ids.length ? new Uint8Array(points.n) : null;
-            for (let i = 0; i < ids.length; i += 1) {
-                const row = rowOf ? rowOf.get(ids[i]) : ids[i];
-                if (row !== undefined && row < points.n) points.marked[row] = 1;
-            }
-            points.isMarkedAnew = true;
+            markRows(rowOf ? Array.from(ids, (id) => rowOf.get(id) ?? -1) : ids);
             later();
         }
+        function markRows(rows) {
+            const marked = rows.length ? new Uint8Array(points.n) : null;
+            let nMarked = 0;
+            for (let i = 0; i < rows.length; i += 1) {
+                const place = cells.placeOf(rows[i]);
+                if (place >= 0 && !marked[place]) { marked[place] = 1; nMarked += 1; }
+            }
+            Object.assign(points, {marked, nMarked, isMarkedAnew: true});
+        }
+        function ring(rows) { ringed = rows.filter((row) => row >= 0 && row < points.n); outline(null); }
 
         resize();
         return {
-            setPoints, mark, reset, zoom, pan, now, inside, nearest, toPixels, canvas, renderer: name,
-            select: chosen,
+            setPoints, mark, ring, reset, zoom, pan, now, nearest, choose, canvas, renderer: name,
+            inside: (path) => cells.inside(path, view, size),
+            toPixels: (row) => pixelsOf(cells.placeOf(row)),
             colours(list) { points.colours = list; later(); },
-            rowsMarked: () => (points.marked ? points.marked.reduce((sum, one) => sum + one, 0) : 0),
+            rowsMarked: () => points.nMarked,
             view: () => ({...view}),
             destroy() { watcher.disconnect(); cancelAnimationFrame(wanted); clearTimeout(resting); host.replaceChildren(); },
         };

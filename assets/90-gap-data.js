@@ -84,10 +84,17 @@ window.loupe = window.loupe || {};
     const space = (key) => now.told?.spaces.find((one) => one.key === key);
     const focus = () => space(now.told?.focus);
 
-    /** Captions and groups of a space, fetched once. */
+    /** Captions and groups of a space, fetched once; `captions` is empty where none is known. */
     async function pairs(held) {
         if (!now.pairs.has(held.key)) now.pairs.set(held.key, ask(`/_gap/pairs?space=${held.key}`));
         return now.pairs.get(held.key);
+    }
+
+    /** The rows among n whose value lies between two ends. */
+    function between(values, low, high) {
+        const rows = [];
+        for (let row = 0; row < values.length; row += 1) if (values[row] >= low && values[row] <= high) rows.push(row);
+        return rows;
     }
 
     /** The spaces that this browser has imported: [{key, title}]. */
@@ -143,6 +150,6 @@ window.loupe = window.loupe || {};
         return null;
     }
 
-    loupe.gap = {PAGE, now, at, isHere, setProps, set, value, say, honest, named, failure, ask, until, load, failed, query, space, focus, pairs, own, keepOwn,
+    loupe.gap = {PAGE, now, at, isHere, setProps, set, value, say, honest, named, failure, ask, until, load, failed, query, space, focus, pairs, between, own, keepOwn,
         thumb, number, percent, count, draw, plot, drawn};
 })(window.loupe);

@@ -1,14 +1,14 @@
 /* Metric learning: what the parts of the page share. Arrays come from /_metric once; what moves with the pointer stays here.
  *
  *   loupe.metric.run(card, name, settings)  arrays of a job's result; the card shows the job that makes what is missing
- *   loupe.metric.space(loss)                embeddings and places of one loss
+ *   loupe.metric.space(loss)                embeddings and places of one loss, or of a model of the user's
  *   loupe.metric.nearest(space, distance, row, n)  rows and distances, computed here
  */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const P = "metric-learning";
-    const now = {told: null, likeness: null, codes: null, visit: ""};
+    const now = {told: null, likeness: null, codes: null, visit: "", version: 0};
     const SCALE = 127;
     const BUSY_MS = [400, 1600, 4000, 8000];
 
@@ -78,9 +78,56 @@ window.loupe = window.loupe || {};
     // ---- the bundled data
 
     const spaces = new Map();
-    function space(loss) {
-        if (!spaces.has(loss)) spaces.set(loss, loupe.wire.fetch(`/_metric/space/${loss}`).then((found) => unpacked(found.arrays)).catch((error) => { spaces.delete(loss); throw error; }));
-        return spaces.get(loss);
+    function space(key) {
+        const name = isOwn(key) ? `${key} ${value("distance")}` : key;
+        if (!spaces.has(name)) {
+            const found = isOwn(key) ? measured(key) : loupe.wire.fetch(`/_metric/space/${key}`).then(({arrays}) => unpacked(arrays));
+            spaces.set(name, found.catch((error) => { spaces.delete(name); throw error; }));
+        }
+        return spaces.get(name);
+    }
+
+    // ---- models of the user's own
+
+    const isOwn = (key) => key.startsWith("own:");
+    /** What a job must be told of a model of the user's; nothing of a bundled loss. */
+    const model = (key) => (isOwn(key) ? {model: key, distance: value("distance")} : {});
+
+    /** Its column, its embeddings and their first two components; a job where it is not measured yet. */
+    async function measured(key) {
+        const {embedding, pca} = await run("map", "model", model(key));
+        if (!cells(key)) models(value("distance")).then(loupe.metricPage.run, (error) => failed("models", error));
+        return {x: embedding.data, n: embedding.shape[0], d: embedding.shape[1], places: {pca: pca.data}};
+    }
+
+    /** The coordinates of a projection, computed where only the first components are there. */
+    async function places(key, held, method) {
+        if (!held.places[method]) held.places[method] = (await run("map", "place", {...model(key), method})).xy.data;
+        return held.places[method];
+    }
+
+    /** Lists the registered models among the losses, with what is measured of them under this distance. */
+    async function models(distance) {
+        const found = (await ask(`/_metric/models?distance=${distance}`)).models;
+        now.told.losses = [...now.told.losses.filter((one) => !isOwn(one.key)), ...found];
+        found.forEach((one) => { now.told.cells[one.key] = one.cells; });
+        now.version += 1;
+    }
+
+    const cells = (key) => now.told?.cells[key];
+
+    /** Rows of a result of the bundled losses (a promise of arrays), and above them that of the chosen
+     *  model of the user's: of the job `name` with `settings`. */
+    async function withOwn(card, name, settings, bundled, key, lists) {
+        const held = await bundled;
+        if (!isOwn(key)) return held;
+        await space(key);
+        return stacked(await run(card, name, {...settings, ...model(key)}), held, lists);
+    }
+
+    function stacked(own, held, lists) {
+        const both = (name) => held[name].data.constructor.from([...own[name].data, ...held[name].data]);
+        return {...held, ...Object.fromEntries(lists.map((name) => [name, {...held[name], data: both(name)}]))};
     }
 
     function unpacked(arrays) {
@@ -127,7 +174,7 @@ window.loupe = window.loupe || {};
         return Number.isFinite(Number(text)) ? `${Number(text)}${unit}` : text;
     };
     const picture = (row) => `/_metric/picture/${row}.webp`;
-    const fold = () => `fold 1 of 3 · weights ${(now.told?.weights || "").slice(0, 8)}`;
+    const fold = (key) => (key && isOwn(key) ? `your model, ${loss(key)?.numbers} numbers, ${value("distance").replace("_", " ")} distance` : `fold 1 of 3 · weights ${(now.told?.weights || "").slice(0, 8)}`);
     const data = () => `${now.told?.n.toLocaleString("en-US")} renders ${(now.told?.data || "").slice(0, 8)}`;
 
     // ---- numbers and colours
@@ -181,5 +228,6 @@ window.loupe = window.loupe || {};
     }
 
     loupe.metric = {P, now, at, isHere, setProps, set, values, value, say, failure, honest, ask, until, run, failed, turn, space, distances, nearest,
+        isOwn, model, models, places, cells, withOwn,
         loss, property, index, code, label, picture, fold, data, number, pvalue, viridis, css, ink, palette, painted, rendered, draw};
 })(window.loupe);

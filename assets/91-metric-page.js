@@ -4,7 +4,7 @@ window.loupe = window.loupe || {};
     "use strict";
     const {P, now, ask: fetchJson, isHere, say} = loupe.metric;
     const steps = new Set(), leavers = new Set();
-    let values = null, loading = null;
+    let values = null, loading = null, listing = null;
 
     function visit(id) {
         leavers.forEach((leave) => leave());
@@ -19,25 +19,27 @@ window.loupe = window.loupe || {};
         run();
     }
 
-    /** The overview, the matrices and the properties of every image; kept for the tab's life. */
-    function load() {
+    /** The overview, the matrices and the properties of every image, kept for the tab's life; and the
+     *  user's models, as measured under a distance. */
+    async function load(distance) {
         loading = loading || Promise.all([
             fetchJson("/_metric/overview"), fetchJson("/_metric/likeness"), loupe.wire.fetch("/_metric/codes"),
         ]).then(([told, likeness, codes]) => {
             Object.assign(now, {told, likeness, codes: codes.arrays.codes.data});
-        }).catch((error) => {
-            loading = null;
-            loupe.card.all().forEach((card) => { if (card.id.startsWith(P)) loupe.card.setState(card.id, {kind: "failed", message: error.message, hint: error.hint}); });
-            throw error;
         });
-        return loading;
+        await loading;
+        if (listing?.distance !== distance) listing = {distance, done: loupe.metric.models(distance)};
+        await listing.done;
     }
 
     async function run() {
         if (!isHere() || !values || !now.visit) return;
         try {
-            await load();
-        } catch (_told) {
+            await load(values.distance);
+        } catch (error) {
+            loading = listing = null;
+            loupe.card.all().forEach((card) => { if (card.id.startsWith(P)) loupe.card.setState(card.id, {kind: "failed", message: error.message, hint: error.hint}); });
+            if (error.status === undefined) throw error;
             return;
         }
         if (isHere()) steps.forEach((step) => step(values));

@@ -1,10 +1,11 @@
-/* Modality gap: the layouts side by side, with one selection and one chosen pair in all of them. */
+/* Modality gap: the layouts side by side, with one selection and one chosen pair in all of them. Few points are a
+ * figure of plotly's; many are drawn by 92-gap-points.js, the first picture at once and better ones as they come. */
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const {PAGE, now, at, isHere, set, value, say, honest, named, load, failed, query, pairs, thumb, number, count, draw, drawn, plot} = loupe.gap;
+    const {PAGE, now, at, isHere, set, value, say, honest, named, ask, load, failed, query, pairs, thumb, number, percent, count, draw, drawn, plot} = loupe.gap;
     const PANELS = [0, 1, 2, 3], LINES = 0, IMAGES = 1, TEXTS = 2, CHOSEN = 3, KEYS = ["count", "seed", "neighbours", "spread"];
-    let wanted = "", figures = [];
+    let wanted = "", figures = []; // a figure a panel; null where points are drawn
 
     async function step(values, told) {
         controls(values);
@@ -17,10 +18,11 @@ window.loupe = window.loupe || {};
             const found = await load("map", `/_gap/map?${query(asked)}`, () => mine === wanted);
             if (mine !== wanted || !isHere() || !found.maps) return;
             await Promise.all(told.spaces.map(pairs));
-            put(found, told);
+            await put(found, told);
+            if (mine !== wanted || !isHere()) return;
             say("map", "ready");
-            const [{n}] = found.maps, all = told.spaces[0].n;
-            honest("map", [`${count(n)} of ${count(all)} pairs`, `seed ${values.seed}`, `${values.neighbours} neighbours`, ...told.spaces.map(named), "measured here"]);
+            about(found, values, told);
+            refine(found, mine, asked);
         } catch (error) {
             if (mine !== wanted) return;
             wanted = "";
@@ -28,19 +30,42 @@ window.loupe = window.loupe || {};
         }
     }
 
-    function put(found, told) {
+    function about(found, values, told) {
+        const [{n, recall}] = found.maps, how = !found.maps[0].points ? "" : found.refining.length ? "first picture from 1,000 landmarks" : `all points moved, ${percent(recall)} of the true neighbours known`;
+        honest("map", [`${count(n)} of ${count(told.spaces[0].n)} pairs`, `seed ${values.seed}`, `${values.neighbours} neighbours`, how, ...told.spaces.map(named), "measured here"]);
+    }
+
+    /** Better pictures are made meanwhile: each takes the place of the one before, with view and marks as they are. */
+    function refine(found, mine, asked) {
+        let shown = "";
+        found.refining.forEach((job) => loupe.jobs.watch(job, async (view) => {
+            const isDone = view.state === "done", isNew = isDone || (view.message.startsWith("picture") && view.message !== shown);
+            if (mine !== wanted || !isHere() || !isNew) return;
+            shown = view.message;
+            const better = await ask(`/_gap/map?${query(asked)}`).catch(() => null);
+            if (mine !== wanted || !isHere() || !better?.maps) return;
+            await put(better, now.told);
+            counted(better.refining.length ? view : null);
+            if (isDone) about(better, loupe.state.current().values, now.told);
+        }));
+    }
+
+    async function put(found, told) {
         now.maps = found;
-        figures = found.maps.map(({figure}) => figure);
-        now.rows = [...figures[0].data[IMAGES].customdata];
+        figures = found.maps.map(({figure}) => figure || null);
         at("map").style.setProperty("--panels", figures.length);
-        PANELS.forEach((i) => {
+        const drawn = await Promise.all(PANELS.map((i) => {
             at(`place-${i}`).hidden = i >= figures.length;
-            if (i >= figures.length) return;
+            if (i >= figures.length) return null;
             const held = told.spaces[i], {el} = loupe.dom;
             at(`panel-${i}`).replaceChildren(el("b", {style: `--colour:${held.colour}`}, held.title), ` ${held.note}`);
+            [at(`graph-${i}`).hidden, at(`points-${i}`).hidden] = [!figures[i], Boolean(figures[i])];
+            if (!figures[i]) return loupe.gapPoints.put(i, found.maps[i], {selected, choose: (row) => set("pair", row), hover, unhover});
             render(i);
-        });
-        counted();
+            return figures[i].data[IMAGES].customdata;
+        }));
+        now.rows = drawn[0] || [];
+        mark();
         if (value("pair") < 0 && now.rows.length) set("pair", now.rows[0]);
     }
 
@@ -48,7 +73,7 @@ window.loupe = window.loupe || {};
     function rescale(isOne) {
         if (isOne === isOneScale) return;
         isOneScale = isOne;
-        figures.forEach((_figure, i) => render(i));
+        figures.forEach((figure, i) => { if (figure) render(i); });
     }
 
     const rowsOf = (figure) => Array.from(figure.data[IMAGES].customdata);
@@ -63,10 +88,19 @@ window.loupe = window.loupe || {};
         if (graph && figures[i] === figure && !graph.dataset.bound) bind(graph, i);
     }
 
-    function selectedIn(i) {
+    function selectedIds(i) {
         const {items, ids} = loupe.selection.current();
-        if (items !== now.told?.spaces[i]?.set || !ids.length) return null;
-        const has = new Set(ids);
+        return items === now.told?.spaces[i]?.set ? ids : [];
+    }
+
+    function selected(i, ids) {
+        const held = now.told?.spaces[i];
+        if (held) loupe.selection.set({items: held.set, ids}, PAGE);
+    }
+
+    function selectedIn(i) {
+        const has = new Set(selectedIds(i));
+        if (!has.size) return null;
         return rowsOf(figures[i]).flatMap((row, k) => (has.has(row) ? [k] : []));
     }
 
@@ -96,6 +130,7 @@ window.loupe = window.loupe || {};
     /** Selection, lines or the chosen pair changed: restyle in place. */
     function mark() {
         figures.forEach((figure, i) => {
+            if (!figure) { loupe.gapPoints.mark(i, selectedIds(i), value("lines") === false ? -1 : Number(value("pair"))); return; }
             const graph = plot(`graph-${i}`);
             dress(figure, i);
             if (!graph?.data || graph.data.length !== figure.data.length) return;
@@ -107,23 +142,19 @@ window.loupe = window.loupe || {};
         counted();
     }
 
-    function counted() {
+    function counted(refining) {
         const line = at("chosen"), {items, ids} = loupe.selection.current();
         if (!line) return;
         const isShown = now.told?.spaces.some((one) => one.set === items) && ids.length;
-        line.textContent = isShown ? `${count(ids.length)} pairs selected` : "Lasso to select, press a point to choose its pair";
+        const better = refining ? `, ${percent(refining.fraction, 0)} of the moves made` : "";
+        line.textContent = (isShown ? `${count(ids.length)} pairs selected` : "Lasso to select, press a point to choose its pair") + better;
     }
 
     function bind(graph, i) {
         graph.dataset.bound = "true";
         graph.on("plotly_click", ({points: [point]}) => { if (Number.isFinite(point?.customdata)) set("pair", point.customdata); });
-        graph.on("plotly_selected", (event) => {
-            const held = now.told?.spaces[i];
-            if (!held) return;
-            const ids = [...new Set((event?.points || []).map((point) => point.customdata).filter(Number.isFinite))];
-            loupe.selection.set({items: held.set, ids}, PAGE);
-        });
-        graph.on("plotly_deselect", () => loupe.selection.set({items: now.told?.spaces[i]?.set || "", ids: []}, PAGE));
+        graph.on("plotly_selected", (event) => selected(i, [...new Set((event?.points || []).map((point) => point.customdata).filter(Number.isFinite))]));
+        graph.on("plotly_deselect", () => selected(i, []));
         graph.on("plotly_hover", ({points: [point], event}) => { if (point) hover(i, point.customdata, point.curveNumber, event); });
         graph.on("plotly_unhover", unhover);
     }
@@ -166,7 +197,7 @@ window.loupe = window.loupe || {};
     }
 
     loupe.selection.onChange(() => { if (isHere()) mark(); });
-    document.addEventListener("loupe:gap-theme", () => figures.forEach((figure, i) => draw(`graph-${i}`, figure)));
+    document.addEventListener("loupe:gap-theme", () => figures.forEach((figure, i) => (figure ? draw(`graph-${i}`, figure) : loupe.gapPoints.redraw(i))));
     loupe.gapPage.onShow(step);
     loupe.gapPage.onLeave((card) => {
         if (card && card !== "map") return;

@@ -5,7 +5,7 @@ window.loupe = window.loupe || {};
     const m = loupe.metric;
     const NS = "http://www.w3.org/2000/svg";
     const NAME = 142, CELL = 36, ROW = 22, HEAD = 44;
-    const FAMILIES = {ranking: "ranking", classification: "classification", none: "not trained"};
+    const FAMILIES = {own: "your models", ranking: "ranking", classification: "classification", none: "not trained"};
 
     function svg(tag, attributes, ...children) {
         const made = document.createElementNS(NS, tag);
@@ -17,12 +17,13 @@ window.loupe = window.loupe || {};
     /** Rows in order: by family with its mean after it, or by the chosen property. */
     function rows({sort, property}) {
         const {losses} = m.now.told;
-        if (sort === "value") return [...losses].sort((a, b) => measured(b.key, property).nr - measured(a.key, property).nr).map((one) => ({kind: "loss", ...one}));
+        const strength = (one) => measured(one.key, property).nr ?? -Infinity;
+        if (sort === "value") return [...losses].sort((a, b) => strength(b) - strength(a)).map((one) => ({kind: "loss", ...one}));
         const found = [];
         Object.keys(FAMILIES).forEach((family) => {
             const held = losses.filter((one) => one.family === family);
             found.push(...held.map((one) => ({kind: "loss", ...one})));
-            if (held.length > 1) found.push({kind: "mean", key: family, title: `mean ${FAMILIES[family]}`, family, of: held.map((one) => one.key)});
+            if (held.length > 1 && family !== "own") found.push({kind: "mean", key: family, title: `mean ${FAMILIES[family]}`, family, of: held.map((one) => one.key)});
         });
         return found;
     }
@@ -77,16 +78,17 @@ window.loupe = window.loupe || {};
         const held = cellOf(row, one.name, given.measure);
         const isReported = given.source === "reported", v = isReported ? held.reported : held.here;
         const measure = isReported ? "nr" : given.measure;
-        const rgb = measure === "p" ? m.viridis(1 - Math.min(1, v)) : m.viridis(shade(v, isReported ? top.reported : top.here));
+        const isThere = Number.isFinite(v), rgb = !isThere ? null : measure === "p" ? m.viridis(1 - Math.min(1, v)) : m.viridis(shade(v, isReported ? top.reported : top.here));
         const isOn = row.kind === "loss" && row.key === given.loss && one.name === given.property;
         const tall = given.source === "both" ? 34 : ROW;
-        const parts = [svg("rect", {x: x + 0.5, y: y + 0.5, width: CELL - 1, height: tall - 1, rx: 2, fill: m.css(rgb), class: isOn ? "metric-cell-on" : null})];
-        const ink = m.ink(rgb), sure = (isReported ? v : held.nr) > m.now.told.significant;
+        const parts = [svg("rect", {x: x + 0.5, y: y + 0.5, width: CELL - 1, height: tall - 1, rx: 2, fill: isThere ? m.css(rgb) : "var(--lp-raised)", class: isOn ? "metric-cell-on" : null})];
+        const ink = isThere ? m.ink(rgb) : "var(--lp-muted)", sure = (isReported ? v : held.nr) > m.now.told.significant;
         parts.push(svg("text", {x: x + CELL / 2, y: y + 15, style: `fill:${ink}`, class: "metric-value", "text-decoration": sure ? "underline" : null, "font-weight": row.kind === "mean" ? 650 : null}, text(v, measure)));
         if (!isReported && held.p < 0.01) parts.push(svg("circle", {cx: x + CELL - 5, cy: y + 5, r: 1.6, fill: ink}));
         if (given.source === "both") parts.push(svg("text", {x: x + CELL / 2, y: y + 28, style: `fill:${ink}`, class: "metric-value metric-beside"}, m.number(held.reported, held.reported >= 9.95 ? 1 : 2)));
-        const spread = held.sd === null || !Number.isFinite(held.sd) ? "" : ` ± ${m.number(held.sd)} over 3 folds`;
-        const said = isReported ? `reported ${m.number(v)} (n = 100,000)` : `NR-Prec ${m.number(held.nr)}${spread}; R-Precision ${m.number(held.r, 3)}, chance ${m.number(held.chance, 3)}; p by shuffling after Holm (n = 1,500) ${m.pvalue(held.p)}; reported ${m.number(held.reported)}`;
+        const isOwn = row.family === "own", n = m.now.told.n.toLocaleString("en-US");
+        const spread = isOwn ? ` (one network, n = ${n})` : held.sd === null || !Number.isFinite(held.sd) ? "" : ` ± ${m.number(held.sd)} over 3 folds`;
+        const said = !isThere ? (isOwn && !isReported ? "not measured yet; press to measure it" : "not reported") : isReported ? `reported ${m.number(v)} (n = 100,000)` : `NR-Prec ${m.number(held.nr)}${spread}; R-Precision ${m.number(held.r, 3)}, chance ${m.number(held.chance, 3)}; p by shuffling after Holm (n = 1,500) ${m.pvalue(held.p)}; ${isOwn ? "nothing reported" : `reported ${m.number(held.reported)}`}`;
         const made = svg("g", {class: "metric-cell", "data-loss": row.kind === "loss" ? row.key : null, "data-property": one.name, tabindex: row.kind === "loss" ? (isOn ? 0 : -1) : null, role: row.kind === "loss" ? "button" : null, "aria-label": `${row.title}, ${one.full}: ${said}`}, ...parts, svg("title", {}, `${row.title} · ${one.full}\n${said}`));
         return made;
     }
@@ -107,7 +109,7 @@ window.loupe = window.loupe || {};
         if (focused) made.querySelector('[tabindex="0"]')?.focus();
         const isReported = given.source === "reported";
         m.honest("heat", isReported ? ["reported in the paper, not measured here", m.now.told.reported_source]
-            : ["measured here", `n = ${m.data()}`, "mean of 3 folds", `weights ${m.now.told.weights.slice(0, 8)}`, given.source === "both" ? "below each: reported at n = 100,000, other data and networks" : ""]);
+            : ["measured here", `n = ${m.data()}`, "mean of 3 folds", `weights ${m.now.told.weights.slice(0, 8)}`, m.now.told.losses.some((one) => m.isOwn(one.key)) ? `your models: one network each, ${given.distance.replace("_", " ")} distance` : "", given.source === "both" ? "below each: reported at n = 100,000, other data and networks" : ""]);
         m.say("heat", "ready");
     }
 
@@ -115,8 +117,15 @@ window.loupe = window.loupe || {};
         const held = target.closest?.(".metric-cell[data-loss]");
         if (!held) return;
         const {loss, property} = held.dataset;
+        if (m.value("loss") === loss && m.value("property") === property) { values(); return; }
         if (m.value("loss") !== loss) m.set("loss", loss);
         if (m.value("property") !== property) m.set("property", property);
+    }
+
+    /** The chosen cell once more: what it is made of, value by value. */
+    function values() {
+        m.set("view", "values");
+        m.at("values")?.scrollIntoView({block: "nearest"});
     }
 
     const MOVES = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
@@ -142,6 +151,6 @@ window.loupe = window.loupe || {};
 
     document.addEventListener("click", ({target}) => { if (m.at("heat-view")?.contains(target)) choose(target); });
     document.addEventListener("keydown", (event) => { if (m.at("heat-view")?.contains(event.target)) move(event); });
-    loupe.metricPage.part("heat", ({loss, property, measure, source, sort}) => [loss, property, measure, source, sort].join(), draw);
+    loupe.metricPage.part("heat", ({loss, property, measure, source, sort}) => [loss, property, measure, source, sort, m.now.version].join(), draw);
     loupe.metricHeat = {svg};
 })(window.loupe);

@@ -17,15 +17,17 @@ window.loupe = window.loupe || {};
         try {
             const found = await load("numbers", `/_gap/numbers?${query({spaces: mine})}`, () => mine === wanted);
             if (mine !== wanted || !isHere() || !found.spaces) return;
-            now.gaps = new Map(found.spaces.map((one) => [one.key, one.gaps]));
+            const gaps = await Promise.all(found.spaces.map(({result}) => loupe.wire.fetch(`/_data/${result}?arrays=gaps`)));
+            if (mine !== wanted || !isHere()) return;
+            now.gaps = new Map(found.spaces.map(({key}, i) => [key, gaps[i].arrays.gaps.data]));
             at("table").replaceChildren(table(found.spaces, told), ...notes(told));
             figures = {gaps: found.gaps, cosines: found.cosines};
             draw("gaps-graph", found.gaps);
             draw("cosines-graph", found.cosines);
             bind();
             ["numbers", "gaps"].forEach((card) => say(card, "ready"));
-            const [{n, n_unmatched: others}] = found.spaces;
-            honest("numbers", [`${count(n)} pairs`, "95 % bootstrap intervals, seed 0", ...told.spaces.map(named), "measured here"]);
+            const [{n, n_unmatched: others, is_exact: isExact}] = found.spaces;
+            honest("numbers", [`${count(n)} pairs`, isExact ? "" : "S_U from 20,000 of them, drawn", "95 % bootstrap intervals, seed 0", ...told.spaces.map(named), "measured here"]);
             honest("gaps", [`${count(n)} gaps`, `${count(others)} of ${count(n * (n - 1))} unmatched cosines`, "measured here"]);
         } catch (error) {
             if (mine !== wanted) return;
@@ -56,8 +58,7 @@ window.loupe = window.loupe || {};
         graph.on("plotly_selected", (event) => {
             const held = loupe.gap.focus(), gaps = now.gaps?.get(held?.key);
             if (!event?.range?.x || !gaps) return;
-            const [low, high] = event.range.x, ids = gaps.flatMap((gap, row) => (gap >= low && gap <= high ? [row] : []));
-            loupe.selection.set({items: held.set, ids}, PAGE);
+            loupe.selection.set({items: held.set, ids: loupe.gap.between(gaps, ...event.range.x)}, PAGE);
         });
     }
 

@@ -12,7 +12,9 @@ window.loupe = window.loupe || {};
     async function draw(given) {
         const isNew = m.turn("map"), held = await m.space(given.loss);
         if (!isNew()) return;
-        const xy = held.places[given.place], n = held.n, x = new Float32Array(n), y = new Float32Array(n);
+        const xy = await m.places(given.loss, held, given.place);
+        if (!isNew()) return;
+        const n = held.n, x = new Float32Array(n), y = new Float32Array(n);
         for (let i = 0; i < n; i += 1) { x[i] = xy[2 * i]; y[i] = xy[2 * i + 1]; }
         const colours = m.palette(given.property), selected = chosen();
         const points = {type: "scattergl", mode: "markers", x, y, hoverinfo: "none",
@@ -25,7 +27,7 @@ window.loupe = window.loupe || {};
             xaxis: {visible: false, range: [-1.06, 1.06]}, yaxis: {visible: false, range: [-1.06, 1.06]}});
         key(given, colours);
         const card = m.loss(given.loss);
-        m.honest("map", [`${n.toLocaleString("en-US")} of ${m.data()}`, card.title, m.fold(), `${m.value("place") === "tsne" ? "t-SNE, perplexity 30" : m.value("place") === "umap" ? "UMAP, 15 neighbours" : "first two components"}`, given.place === "pca" ? "" : "seed 0"]);
+        m.honest("map", [`${n.toLocaleString("en-US")} of ${m.data()}`, card.title, m.fold(given.loss), `${m.value("place") === "tsne" ? "t-SNE, perplexity 30" : m.value("place") === "umap" ? "UMAP, 15 neighbours" : "first two components"}`, given.place === "pca" ? "" : "seed 0"]);
         m.say("map", "ready");
         setTimeout(bind, 60);
     }
@@ -38,11 +40,14 @@ window.loupe = window.loupe || {};
     /** What the colours stand for; a press selects the images of that value. */
     function key({property}, colours) {
         const {el} = loupe.dom, held = m.property(property);
-        m.at("map-key").replaceChildren(el("b", {}, held.full), ...held.values.map((_, k) => el("button", {type: "button", class: "metric-key-value", onclick: () => pick(Array.from({length: m.now.told.shown}, (__, i) => i).filter((i) => m.code(i, property) === k))},
+        m.at("map-key").replaceChildren(el("b", {}, held.full), ...held.values.map((_, k) => el("button", {type: "button", class: "metric-key-value", onclick: () => m.pick(property, k)},
             el("i", {style: `background:${colours[k]}`}), m.label(property, k))));
     }
 
     const pick = (ids) => m.setProps({type: "selection-event", view: `${m.P}-map`}, {data: {items: ITEMS, ids, by: `${m.P}-map`}});
+
+    /** Selects the images of one value of a property, in every view. */
+    m.pick = (property, k) => pick(Array.from({length: m.now.told.shown}, (_, i) => i).filter((i) => m.code(i, property) === k));
 
     let bound = null;
     function bind() {
@@ -94,5 +99,5 @@ window.loupe = window.loupe || {};
         draw(loupe.state.current().values).catch((error) => m.failed("map", error));
     });
     loupe.metricPage.onLeave(() => { bound = null; });
-    loupe.metricPage.part("map", ({loss, property, place: where, query}) => [loss, property, where, query].join(), draw);
+    loupe.metricPage.part("map", ({loss, property, place: where, query, distance}) => [loss, property, where, query, m.isOwn(loss) ? distance : ""].join(), draw);
 })(window.loupe);

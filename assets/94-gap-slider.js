@@ -25,7 +25,7 @@ window.loupe = window.loupe || {};
             handle();
             move(value("delta"));
             say("slider", "ready");
-            honest("slider", [`${count(held.n)} pairs`, `${found.points.length} shifts from −1 to 2 gaps`, named(held), "best shift chosen on these pairs", "measured here"]);
+            honest("slider", [found.n < held.n ? `${count(found.n)} of ${count(held.n)} pairs, drawn with seed 0: recall among so few` : `${count(held.n)} pairs`, `${found.points.length} shifts from −1 to 2 gaps`, named(held), "best shift chosen on these pairs", "measured here"]);
         } catch (error) {
             if (mine !== wanted) return;
             wanted = "";

@@ -24,7 +24,9 @@ window.loupe = window.loupe || {};
     }
 
     async function draw(given) {
-        const isNew = m.turn("near"), held = await m.space(given.loss);
+        const isNew = m.turn("near");
+        if (m.isOwn(given.loss) && !m.cells(given.loss)) m.say("near", "loading", {keep: true, message: "This model is being measured."});
+        const held = await m.space(given.loss);
         if (!isNew()) return;
         const {el} = loupe.dom, card = m.loss(given.loss), row = given.query, {property} = given;
         const found = m.nearest(held, card.distance, row, COUNT), offset = found.far[row];
@@ -36,10 +38,10 @@ window.loupe = window.loupe || {};
         const said = same ? `Of the ${same} nearest, ${hits} share ${m.property(property).full.toLowerCase()} ${m.label(property, m.code(row, property))}: R-Precision ${m.number(hits / same, 3)}, chance ${m.number(p, 3)}, z ${m.number(z, 1)}.` : "No other image has this value.";
         const random = el("button", {type: "button", class: "plot-card-button", onclick: () => query(Math.floor(Math.random() * m.now.told.shown))}, "Another image");
         host.replaceChildren(tiles, el("div", {class: "metric-said"}, el("p", {role: "status"}, said), random));
-        m.honest("near", [`${held.n.toLocaleString("en-US")} of ${m.data()}`, `${card.title}, ${card.distance.replace("_", " ")} distance`, m.fold(), "ties in the order of the table"]);
+        m.honest("near", [`${held.n.toLocaleString("en-US")} of ${m.data()}`, `${card.title}, ${card.distance.replace("_", " ")} distance`, m.fold(given.loss), "ties in the order of the table"]);
         m.say("near", "ready");
     }
 
     loupe.metricNear = {tile, strip};
-    loupe.metricPage.part("near", ({loss, property, query: row}) => [loss, property, row].join(), draw);
+    loupe.metricPage.part("near", ({loss, property, query: row, distance}) => [loss, property, row, m.isOwn(loss) ? distance : ""].join(), draw);
 })(window.loupe);

@@ -2,7 +2,7 @@
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const {at, isHere, set, value, say, honest, named, ask, failed, query, focus, pairs, thumb, number, percent} = loupe.gap;
+    const {at, isHere, set, value, say, honest, named, ask, load, failed, query, focus, pairs, thumb, number, percent} = loupe.gap;
     const GRID = 8, SIDE_PX = 176, METHODS = {occlusion: "by occlusion", gradient: "by gradient × input"};
     let wanted = "", found = null, word = -1;
 
@@ -16,12 +16,12 @@ window.loupe = window.loupe || {};
         word = -1;
         say("pair", "loading", {keep: Boolean(found)});
         try {
-            const [about, {captions, groups}] = await Promise.all([ask(`/_gap/pair?${query({space: held.key, row})}`), pairs(held)]);
-            if (mine !== wanted || !isHere()) return;
+            const [about, {captions, groups}] = await Promise.all([load("pair", `/_gap/pair?${query({space: held.key, row})}`, () => mine === wanted), pairs(held)]);
+            if (mine !== wanted || !isHere() || about.job) return;
             found = {held, row, about, captions, group: groups[row] || "", tokens: null};
             draw();
             say("pair", "ready");
-            honest("pair", [`pair ${row} of ${held.n.toLocaleString("en-US")}`, named(held), held.has_encoder ? (values.maps === "gradient" ? "gradient × input" : "occlusion, painted white") : "", "measured here"]);
+            honest("pair", [`pair ${row} of ${held.n.toLocaleString("en-US")}`, named(held), held.has_encoder ? (values.maps === "gradient" ? "gradient × input" : "occlusion, painted white") : "", about.recall < 1 ? `nearest by lists, ${percent(about.recall)} of the true ones found` : "", "measured here"]);
             if (held.has_encoder) await maps(mine);
         } catch (error) {
             if (mine !== wanted) return;

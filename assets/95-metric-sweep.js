@@ -7,12 +7,13 @@ window.loupe = window.loupe || {};
 
     async function draw(given) {
         const isNew = m.turn("sweep");
-        const held = await m.run("sweep", "sweep", {row: given.query, property: given.property});
+        const settings = {row: given.query, property: given.property};
+        const held = await m.withOwn("sweep", "sweep", settings, m.run("sweep", "sweep", settings), given.loss, ["losses", "distances", "swaps", "slopes"]);
         if (!isNew()) return;
         strip(held);
         plot(held, given);
         slopes(held, given);
-        m.honest("sweep", [`image ${given.query}`, `${m.property(given.property).full} changed, all else equal`, "measured here", m.fold(), `swaps among the 20 nearest of ${m.now.told.shown.toLocaleString("en-US")}`]);
+        m.honest("sweep", [`image ${given.query}`, `${m.property(given.property).full} changed, all else equal`, "measured here", m.fold(given.loss), `swaps among the 20 nearest of ${m.now.told.shown.toLocaleString("en-US")}`]);
         m.say("sweep", "ready");
     }
 
@@ -31,7 +32,7 @@ window.loupe = window.loupe || {};
         const k = values.data.length;
         const traces = losses.data.map((key, i) => {
             const ys = Array.from(distances.data.subarray(i * k, (i + 1) * k)), card = m.loss(key), isOn = key === loss;
-            const colour = card.family === "ranking" ? loupe.theme.models[0] : card.family === "classification" ? loupe.theme.models[2] : loupe.theme.models[7];
+            const colour = card.family === "ranking" ? loupe.theme.models[0] : card.family === "classification" ? loupe.theme.models[2] : card.family === "own" ? loupe.theme.models[3] : loupe.theme.models[7];
             const top = Math.max(...ys.map(Math.abs)) || 1;
             return {x: values.data, y: ys.map((v) => v / top), customdata: ys, name: card.title, mode: isOn ? "lines+markers" : "lines", line: {color: colour, width: isOn ? 3 : 1}, opacity: isOn ? 1 : 0.4,
                 hovertemplate: `${card.title}<br>%{x}: %{customdata:.3g}<extra></extra>`};
@@ -51,5 +52,5 @@ window.loupe = window.loupe || {};
         m.at("slopes").replaceChildren(el("table", {class: "metric-table"}, el("thead", {}, el("tr", {}, ...["Loss", "farthest", "slope a unit [95 %]", "pairs swapped"].map((text) => el("th", {scope: "col"}, text)))), el("tbody", {}, ...losses.data.map(row))));
     }
 
-    loupe.metricPage.part("sweep", ({view, query, property, loss}) => (view === "sweep" ? [query, property, loss].join() : null), draw);
+    loupe.metricPage.part("sweep", ({view, query, property, loss, distance}) => (view === "sweep" ? [query, property, loss, m.isOwn(loss) ? distance : ""].join() : null), draw);
 })(window.loupe);

@@ -10,9 +10,11 @@ window.loupe = window.loupe || {};
     const bytes = ({data}, i) => data.subarray(i * SIDE * SIDE, (i + 1) * SIDE * SIDE);
 
     async function draw(given) {
-        const isNew = m.turn("looks"), {el} = loupe.dom;
+        const isNew = m.turn("looks"), {el} = loupe.dom, why = m.loss(given.loss).why_no_maps;
         const kept = m.now.told.gallery.indexOf(given.query);
-        const held = kept >= 0 && kept < m.now.told.kept ? (await loupe.wire.fetch(`/_metric/maps/${given.query}`)).arrays : await m.run("looks", "maps", {row: given.query});
+        const settings = {row: given.query};
+        const ours = kept >= 0 && kept < m.now.told.kept ? loupe.wire.fetch(`/_metric/maps/${given.query}`).then(({arrays}) => arrays) : m.run("looks", "maps", settings);
+        const held = why ? await ours : await m.withOwn("looks", "maps", settings, ours, given.loss, ["losses", "maps", "focus"]);
         if (!isNew()) return;
         shown = held;
         const tiles = held.losses.data.map((key, i) => {
@@ -22,15 +24,17 @@ window.loupe = window.loupe || {};
         });
         const others = m.now.told.gallery.slice(0, m.now.told.kept).map((row) => el("button", {type: "button", class: "metric-pick", "data-on": row === given.query, "aria-label": `Image ${row}`, onclick: () => m.set("query", row)}, el("img", {src: m.picture(row), alt: "", width: 40, height: 40})));
         m.at("maps").replaceChildren(el("div", {class: "metric-picks"}, el("span", {}, "At once:"), ...others),
-            el("div", {class: "metric-tiles"}, el("div", {class: "metric-tile metric-look"}, el("img", {src: m.picture(given.query), alt: `Image ${given.query}`, width: 96, height: 96}), el("span", {class: "metric-tile-caption"}, `image ${given.query}`)), ...tiles));
+            el("div", {class: "metric-tiles"}, el("div", {class: "metric-tile metric-look"}, el("img", {src: m.picture(given.query), alt: `Image ${given.query}`, width: 96, height: 96}), el("span", {class: "metric-tile-caption"}, `image ${given.query}`)), ...tiles),
+            why ? el("p", {class: "metric-note"}, why) : "");
         two(given);
-        m.honest("looks", [`image ${given.query}`, "SmoothGrad of 8 copies, noise 0.15, seed 0", m.fold(), "measured here"]);
+        m.honest("looks", [`image ${given.query}`, "SmoothGrad of 8 copies, noise 0.15, seed 0", m.fold(why ? "" : given.loss), "measured here"]);
         m.say("looks", "ready");
     }
 
     /** The maps of two losses over the image, and their difference. */
     function two({loss, other, query}) {
         const {el} = loupe.dom, i = shown.losses.data.indexOf(loss), j = shown.losses.data.indexOf(other);
+        if (i < 0) { m.at("two").replaceChildren(); return; }
         const a = bytes(shown.maps, i), b = bytes(shown.maps, j);
         const over = (data, title) => el("figure", {}, el("div", {class: "metric-over"}, el("img", {src: m.picture(query), alt: "", width: 150, height: 150}), m.painted(data, SIDE, (v) => [...m.viridis(v / 255), Math.round(60 + 0.7 * v)])), el("figcaption", {}, title));
         const difference = m.painted(a.map((_, k) => k), SIDE);
@@ -75,17 +79,19 @@ window.loupe = window.loupe || {};
         m.say("like", "ready");
     }
 
-    async function pair({query, partner, loss}) {
-        const isNew = m.turn("pair"), {el} = loupe.dom, held = await m.space(loss);
+    async function pair({query, partner, loss, distance}) {
+        const isNew = m.turn("pair"), {el} = loupe.dom, why = m.loss(loss).why_no_maps;
+        if (why) { m.say("pair", "empty", {message: why}); return; }
+        const held = await m.space(loss);
         if (!isNew()) return;
         const near = m.nearest(held, m.loss(loss).distance, query, 8).rows;
         const other = partner >= 0 && partner !== query ? partner : near[0];
         const choose = el("div", {class: "metric-picks"}, el("span", {}, "Partner:"), ...near.map((row) => el("button", {type: "button", class: "metric-pick", "data-on": row === other, "aria-label": `Image ${row}`, onclick: () => m.set("partner", row)}, el("img", {src: m.picture(row), alt: "", width: 40, height: 40}))));
-        const found = await m.run("pair", "pair", {row: query, other, loss});
+        const found = await m.run("pair", "pair", {row: query, other, loss, distance});
         if (!isNew()) return;
         const over = (row, i) => el("figure", {}, el("div", {class: "metric-over"}, el("img", {src: m.picture(row), alt: "", width: 150, height: 150}), m.painted(bytes(found.maps, i), SIDE, (v) => [...m.viridis(v / 255), Math.round(60 + 0.7 * v)])), el("figcaption", {}, `image ${row}`));
         m.at("pair-view").replaceChildren(choose, el("div", {class: "metric-two"}, over(query, 0), over(other, 1), el("p", {class: "metric-note"}, `Distance ${m.number(found.distance.data[0], 3)} by ${m.loss(loss).title}.`)));
-        m.honest("pair", [m.loss(loss).title, "SmoothGrad of 8 copies against the other image", m.fold(), "measured here"]);
+        m.honest("pair", [m.loss(loss).title, "SmoothGrad of 8 copies against the other image", m.fold(loss), "measured here"]);
         m.say("pair", "ready");
     }
 
@@ -101,7 +107,7 @@ window.loupe = window.loupe || {};
         if (m.at("like-view")?.contains(event.target) && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); choose(event.target); }
     });
     const open = (view, keys) => (given) => (given.view === view ? keys(given).join() : null);
-    loupe.metricPage.part("looks", open("looks", ({query, loss, other}) => [query, loss, other]), draw);
+    loupe.metricPage.part("looks", open("looks", ({query, loss, other, distance}) => [query, loss, other, m.isOwn(loss) ? distance : ""]), draw);
     loupe.metricPage.part("like", open("looks", ({likeness, loss, other}) => [likeness, loss, other]), matrix);
-    loupe.metricPage.part("pair", open("looks", ({query, partner, loss}) => [query, partner, loss]), pair);
+    loupe.metricPage.part("pair", open("looks", ({query, partner, loss, distance}) => [query, partner, loss, m.isOwn(loss) ? distance : ""]), pair);
 })(window.loupe);

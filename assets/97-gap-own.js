@@ -10,6 +10,7 @@ window.loupe = window.loupe || {};
         const file = (name, label, accept, note) => el("label", {}, el("b", {}, label), el("input", {type: "file", name, accept}), el("span", {class: "lp-muted"}, note));
         const form = el("form", {class: "gap-own", onsubmit: (event) => { event.preventDefault(); bring(new FormData(event.target)); }},
             file("images", "Embeddings", ".npy,.npz", "A .npy of shape (2, n, d), images first; an .npz with image_emb and text_emb (captions, labels, thumbs as well); or the images alone, (n, d)."),
+            el("label", {}, el("b", {}, "Or a file of the server"), el("input", {class: "lp-field", name: "path", maxlength: 300, placeholder: "pairs.npy"}), el("span", {class: "lp-muted"}, "For large arrays: its path below a folder of LOUPE_ROOTS, or in the folder data of the state folder. Up to 1,000,000 pairs.")),
             file("texts", "Texts, if apart", ".npy", "A .npy of shape (n, d): row j belongs to image j."),
             file("captions", "Captions, if there are", ".txt,.csv", "A caption a line, or a table with the column caption."),
             el("label", {}, el("b", {}, "Title"), el("input", {class: "lp-field", name: "title", maxlength: 60})),
@@ -27,7 +28,7 @@ window.loupe = window.loupe || {};
 
     async function bring(form) {
         ["images", "texts", "captions"].forEach((name) => { if (!form.get(name)?.size) form.delete(name); });
-        if (!form.get("images")) return tell("Choose a file of embeddings first.", true);
+        if (!form.get("images") && !form.get("path").trim()) return tell("Choose a file of embeddings first.", true);
         const mine = busy += 1;
         tell("Reading the arrays…");
         try {

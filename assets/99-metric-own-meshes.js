@@ -31,7 +31,7 @@ window.loupe = window.loupe || {};
         }
     }
 
-    async function draw({made, loss}) {
+    async function draw({made, loss, distance}) {
         form();
         if (!made) {
             m.say("made", "ready");
@@ -39,7 +39,7 @@ window.loupe = window.loupe || {};
             return;
         }
         const isNew = m.turn("made"), {el} = loupe.dom, [meshes, varied, n, seed] = made.split(":");
-        const settings = {meshes, varied: varied.split(","), n: Number(n), seed: Number(seed), loss};
+        const settings = {meshes, varied: varied.split(","), n: Number(n), seed: Number(seed), loss, distance};
         const held = await m.run("made", "generate", settings);
         const told = await m.ask("/_metric/start/generate", settings);
         if (!isNew()) return;
@@ -48,9 +48,9 @@ window.loupe = window.loupe || {};
         m.at("made-view").replaceChildren(el("div", {class: "metric-tiles metric-renders"}, ...shown),
             el("p", {}, el("a", {href: `/_metric/generated/${told.result}.zip`, download: "loupe-renders.zip", class: "plot-card-button"}, "Download images, properties, embeddings")),
             el("table", {class: "metric-table"}, el("thead", {}, el("tr", {}, ...["Property", "NR-Prec", "R-Prec", "chance"].map((text) => el("th", {scope: "col"}, text)))), el("tbody", {}, ...held.measured.data.map(row))));
-        m.honest("made", [`${settings.n} renders of your meshes`, `seed ${seed}`, m.loss(loss).title, m.fold(), "measured here"]);
+        m.honest("made", [`${settings.n} renders of your meshes`, `seed ${seed}`, m.loss(loss).title, m.fold(loss), "measured here"]);
         m.say("made", "ready");
     }
 
-    loupe.metricPage.part("made", ({view, made, loss}) => (view === "own" ? [made, loss].join() : null), draw);
+    loupe.metricPage.part("made", ({view, made, loss, distance}) => (view === "own" ? [made, loss, m.isOwn(loss) ? distance : ""].join() : null), draw);
 })(window.loupe);

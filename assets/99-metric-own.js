@@ -3,8 +3,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const m = loupe.metric;
-    const DISTANCES = ["euclidean", "squared_euclidean", "cosine", "dot", "snr"];
-    let distance = "euclidean", about = null;
+    let about = null;
 
     // ---- families
 
@@ -34,8 +33,7 @@ window.loupe = window.loupe || {};
         const {el} = loupe.dom, host = m.at("own-form");
         if (host.firstChild) return;
         const file = (name, label, accept) => el("label", {class: "metric-file"}, label, el("input", {type: "file", name, accept, required: true, class: "lp-field"}));
-        const choice = el("select", {name: "distance", class: "lp-field", "aria-label": "Distance", onchange: (event) => { distance = event.target.value; if (m.value("own")) loupe.metricPage.run(); }}, ...DISTANCES.map((key) => el("option", {value: key, selected: key === distance}, `${key.replace("_", " ")} distance`)));
-        const made = el("form", {class: "metric-form", onsubmit: (event) => { event.preventDefault(); send(made); }}, file("embeddings", "Embeddings (.npy, n × d)", ".npy"), file("properties", "Properties (.csv or .parquet, a row an image)", ".csv,.parquet"), choice, el("button", {class: "plot-card-button"}, "Measure"));
+        const made = el("form", {class: "metric-form", onsubmit: (event) => { event.preventDefault(); send(made); }}, file("embeddings", "Embeddings (.npy, n × d)", ".npy"), file("properties", "Properties (.csv or .parquet, a row an image)", ".csv,.parquet"), el("button", {class: "plot-card-button"}, "Measure"));
         made.addEventListener("dragover", (event) => event.preventDefault());
         made.addEventListener("drop", (event) => {
             event.preventDefault();
@@ -45,7 +43,7 @@ window.loupe = window.loupe || {};
                 field.files = held.files;
             });
         });
-        host.replaceChildren(made, el("p", {class: "metric-note"}, "Or drop both files here. Nothing is unpickled, and nothing leaves this machine. The same from the command line: python -m backend metric nr-precision --embeddings e.npy --properties p.csv"));
+        host.replaceChildren(made, el("p", {class: "metric-note"}, "Or drop both files here. The distance is the one chosen above. Nothing is unpickled, and nothing leaves this machine. The same from the command line: python -m backend metric nr-precision --embeddings e.npy --properties p.csv"));
     }
 
     async function send(made) {
@@ -68,7 +66,7 @@ window.loupe = window.loupe || {};
             return;
         }
         const isNew = m.turn("own"), {el} = loupe.dom;
-        const held = await m.run("own", "own", {own: given.own, distance});
+        const {distance} = given, held = await m.run("own", "own", {own: given.own, distance});
         if (!isNew()) return;
         const names = held.properties.data, of = (key, k) => held[key].data[k];
         const row = (name, k) => el("tr", {"data-on": of("p_holm", k) < 0.01}, el("th", {scope: "row"}, name), el("td", {}, m.number(of("nr_precision", k))), el("td", {}, m.number(of("nr_variance", k))), el("td", {}, m.number(of("r_precision", k), 3)), el("td", {}, m.number(of("chance", k), 3)), el("td", {}, m.pvalue(of("p_permutation", k))), el("td", {}, m.pvalue(of("p_holm", k))));
@@ -80,5 +78,5 @@ window.loupe = window.loupe || {};
     }
 
     loupe.metricPage.part("families", ({view, unit}) => (view === "families" ? unit : null), families);
-    loupe.metricPage.part("own", ({view, own: key}) => (view === "own" ? [key, distance].join() : null), own);
+    loupe.metricPage.part("own", ({view, own: key, distance}) => (view === "own" ? [key, distance].join() : null), own);
 })(window.loupe);

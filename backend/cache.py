@@ -26,6 +26,7 @@ from backend.files import evict, private_folder, sweep, write_atomic
 from backend.protocols import JSON, Arrays
 
 log = logging.getLogger(__name__)
+LENGTHS: Final = 26  # bytes of a local zip header before the lengths of its name and its extra
 KEY: Final = re.compile(r"[0-9a-f]{64}\Z")
 # What a damaged or foreign file can raise while it is read; each means: a miss.
 DAMAGED: Final = (
@@ -104,6 +105,22 @@ class ArrayStore:
                 return arrays
         return None
 
+    def mapped(self, key: str) -> dict[str, NDArray[np.generic]] | None:
+        """The arrays of ``key`` as maps of its file, for those too large to be held by each
+        process; ``None`` if absent or damaged. The file is read whole once to know.
+        """
+        own, *bundled = self._places(key)
+        for path, is_ours in ((own, True), *((path, False) for path in bundled)):
+            if self._is_whole(path, is_ours):
+                with contextlib.suppress(OSError):
+                    os.utime(path)
+                    return map_npz(path)
+        return None
+
+    def remove(self, key: str) -> None:
+        """Forget ``key``; what maps it keeps its pages."""
+        self.path(key).unlink(missing_ok=True)
+
     def put(self, key: str, arrays: Arrays) -> None:
         """Store ``arrays`` under ``key``, then make room within the budget.
 
@@ -177,6 +194,29 @@ def read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
             if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
                 raise zipfile.BadZipFile("not written by this store")
             arrays[info.filename.removesuffix(".npy")] = _npy(archive.read(info))
+    return arrays
+
+
+def map_npz(path: Path) -> dict[str, NDArray[np.generic]]:
+    """All arrays of an uncompressed npz file that was found whole, as maps of it.
+
+    Raises:
+        OSError: the file is gone.
+    """
+    arrays: dict[str, NDArray[np.generic]] = {}
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            file.seek(info.header_offset + LENGTHS)
+            name, extra = (int.from_bytes(file.read(2), "little") for _ in range(2))
+            file.seek(name + extra, os.SEEK_CUR)
+            np.lib.format.read_magic(file)
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            key = info.filename.removesuffix(".npy")
+            if 0 in shape:  # there is nothing to map
+                arrays[key] = np.zeros(shape, dtype)
+            else:  # a plain array over the map, which compiled code takes too
+                held = np.memmap(path, dtype, "r", file.tell(), shape, "F" if is_fortran else "C")
+                arrays[key] = np.asarray(held)
     return arrays
 
 

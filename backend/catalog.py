@@ -79,10 +79,10 @@ def _registered_for(task: str, bundled: Mapping[str, ModelCard]) -> dict[str, Mo
     if first is not None and first.task == TEXTS:
         return {
             name: held.spec.card(held.fingerprint)
-            for name, held in store.models().items()
+            for name, held in store.listed().models.items()
             if held.spec.task == TEXTS
         }
-    if first is None or first.task not in IMAGE_TASKS or not store.models():
+    if first is None or first.task not in IMAGE_TASKS or not store.listed().models:
         return {}
     return cards_for(size_of(first), first.classes, with_bundled=False)
 

@@ -1,5 +1,5 @@
-"""``python -m backend crayon export|import|maps|refine|add|original``: answers, corrections and own
-sets by command.
+"""``python -m backend crayon export|import|maps|embed|refine|add|original``: answers about maps,
+corrections and own sets by command.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backend import migrations
+from backend import cli_files, migrations
 from backend.cache import ArrayStore
 from backend.crayon import aggregate, exchange, library, sets
 from backend.crayon.answers import Answer, AnswerStore
@@ -21,7 +21,8 @@ from backend.crayon.requests import RefineRequest, maps_job, original_job, own_m
 from backend.database import open_engine
 from backend.errors import BadRequest, StorageFull
 from backend.files import refused
-from backend.settings import PROJECT, Settings
+from backend.protocols import JSON
+from backend.settings import Settings
 
 SUFFIXES: Final = ("jsonl", "csv")
 
@@ -42,6 +43,10 @@ def add(commands: Any) -> None:
     one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
     one.add_argument("--npz", type=Path, required=True)
     one.set_defaults(run=maps)
+    one = actions.add_parser("embed", help="an embedding of each image of a set to an .npz file")
+    one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
+    one.add_argument("--npz", type=Path, required=True)
+    one.set_defaults(run=embed)
     one = actions.add_parser("refine", help="correct a model by the stored answers")
     one.add_argument("--set", default="birds", help=f"one of {', '.join(sets.bundled())}")
     one.add_argument("--npz", type=Path, required=True)
@@ -94,7 +99,7 @@ def original(asked: argparse.Namespace) -> None:
         card = originals.adopt(asked.set, asked.factory, asked.weights)
     else:
         job = original_job(asked.set, asked.seed, asked.epochs)
-        originals.original(job.params, _Ticket(_store()))
+        originals.original(job.params, _Ticket(cli_files.results()))
         card = library.card(own_model_key(asked.set))
     sys.stderr.write(f"{card.key}: {card.summary}\n")
 
@@ -146,7 +151,16 @@ def maps(asked: argparse.Namespace) -> None:
     from backend.crayon import work
 
     job = maps_job(asked.set)
-    _write(asked.npz, work.maps(job.params, _Ticket(_store())))
+    _write(asked.npz, work.maps(job.params, _Ticket(cli_files.results())))
+
+
+def embed(asked: argparse.Namespace) -> None:
+    """Writes ``embeddings`` (n, d) float32, on the cluster where one is set. Raises as the work."""
+    from backend.cluster import ray_jobs
+
+    store = cli_files.results()
+    params: dict[str, JSON] = {"set": asked.set}
+    _write(asked.npz, ray_jobs.anywhere("embeddings", params, store, _Ticket(store)))
 
 
 def refine(asked: argparse.Namespace) -> None:
@@ -155,7 +169,7 @@ def refine(asked: argparse.Namespace) -> None:
 
     given = {k: v for k, v in vars(asked).items() if v is not None}
     request = RefineRequest.of({**given, "item_set": asked.set})
-    store = _store()
+    store = cli_files.results()
     with _answers() as answers:
         job = request.job(answers, store)
     found = work.refine(job.params, _Ticket(store))
@@ -190,12 +204,6 @@ def _answers() -> Iterator[AnswerStore]:
         yield AnswerStore(engine)
     finally:
         engine.dispose()
-
-
-def _store() -> ArrayStore:
-    settings = Settings.from_env()
-    bundled = [PROJECT / "data" / "results"]
-    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)
 
 
 def _write(path: Path, arrays: Any) -> None:

@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backend.cache import ArrayStore
 from backend.errors import BadRequest
 from backend.files import write_atomic
 from backend.protocols import JSON
+from backend.settings import PROJECT, Settings
 
 FORMATS: Final = {
     "json": "the table as a list of records",
@@ -125,3 +127,10 @@ def _rendered(name: str, table: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]
     else:
         np.savez(out, allow_pickle=False, **dict(arrays))
     return out.getvalue()
+
+
+def results() -> ArrayStore:
+    """The results of this machine, those that are shipped among them."""
+    settings = Settings.from_env()
+    bundled = [PROJECT / "data" / "results"]
+    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)

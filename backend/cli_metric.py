@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 
 from backend import cli_files, cli_metric_cars, metrics
+from backend.cache import ArrayStore
 from backend.errors import BadRequest
-from backend.metric_learning import properties, sensitivity, significance
+from backend.metric_learning import counting, properties, sensitivity, significance
+from backend.metric_learning.counting import Counts
 from backend.metric_learning.distances import DISTANCES
 from backend.metric_learning.neighbours import TIES
+from backend.metric_learning.properties import Property
+from backend.protocols import JSON
+from backend.settings import Settings
 
 
 def add(commands: Any) -> None:
@@ -79,10 +84,23 @@ def nr_precision(asked: argparse.Namespace) -> None:
         _count(asked.permutations),
         asked.seed,
         _progress,
+        _counted(asked, x, held),
     )
     for note in found.notes:
         sys.stderr.write(f"{note}\n")
     _show(asked, found.frame, found.document())
+
+
+def _counted(asked: argparse.Namespace, x: Any, held: list[Property]) -> Counts | None:
+    """What the cluster of ``LOUPE_RAY_ADDRESS`` counts; None where none is set."""
+    settings = Settings.from_env()
+    usable = [one for one in held if not one.problem]
+    if not settings.ray_address or not usable:
+        return None
+    how: dict[str, JSON] = {name: getattr(asked, name) for name in ("distance", "ties", "seed")}
+    how["permutations"] = _count(asked.permutations)
+    store = ArrayStore(settings.state_dir / "results", settings.cache_bytes)
+    return counting.on_cluster(store, x, usable, _progress, how)
 
 
 def retrieval(asked: argparse.Namespace) -> None:

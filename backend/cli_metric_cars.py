@@ -1,4 +1,6 @@
-"""``python -m backend metric render|embed|sweep|words``: rendered cars, and models on them."""
+"""``python -m backend metric render|embed|model|values|sweep|words``: rendered cars, and models on
+them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backend import cli_files
+from backend.cache import ArrayStore
 from backend.errors import BadRequest
-from backend.metric_learning import cars, shipped
+from backend.metric_learning import cars, own_models, shipped
+from backend.metric_learning.distances import DISTANCES
 
 U8 = NDArray[np.uint8]
 
@@ -39,6 +44,14 @@ def add(actions: Any) -> None:
     )
     one.add_argument("--out", type=Path, required=True, metavar="FILE.npy")
     one.set_defaults(run=embed)
+    one = actions.add_parser("model", help="a registered model's column: NR-Prec on the test cars")
+    _model(one)
+    cli_files.add_formats(one, ("json", "csv", "parquet", "npz"))
+    one.set_defaults(run=model)
+    one = actions.add_parser("values", help="NR-Prec of every value of every property")
+    _model(one, "?")
+    cli_files.add_formats(one, ("json", "csv", "parquet", "npz"))
+    one.set_defaults(run=values)
     one = actions.add_parser("sweep", help="one property of one bundled car changed")
     one.add_argument("--image", type=int, default=0)
     one.add_argument("--property", default="car_rotation", choices=cars.NAMES)
@@ -50,6 +63,12 @@ def add(actions: Any) -> None:
     one.add_argument("--dimensions", type=int, default=128)
     cli_files.add_formats(one, ("json", "csv", "parquet", "npz"))
     one.set_defaults(run=words)
+
+
+def _model(command: argparse.ArgumentParser, count: str | None = None) -> None:
+    command.add_argument("name", nargs=count, default="", help="of a registered model")
+    command.add_argument("--answers", action="store_true", help="its answers, not its last layer")
+    command.add_argument("--distance", default="euclidean", help=f"one of {', '.join(DISTANCES)}")
 
 
 def render(asked: argparse.Namespace) -> None:
@@ -134,6 +153,31 @@ def _own(name: str, images: U8, batch: int = 64) -> NDArray[np.float32]:
     return whole
 
 
+def model(asked: argparse.Namespace) -> None:
+    """Writes NR-Prec of every property by a registered model, as the page's heat map shows it."""
+    held = _run("model", {"model": _key(asked), "distance": asked.distance})
+    names = ("properties", "nr_precision", "nr_variance", "r_precision", "chance", "p_holm")
+    _show(asked, pd.DataFrame({name: held[name] for name in names}), held)
+
+
+def values(asked: argparse.Namespace) -> None:
+    """Writes NR-Prec of every value by a registered model, or by all bundled networks."""
+    own = {"model": _key(asked), "distance": asked.distance} if asked.name else {}
+    held = _run("values", own)
+    columns = {name: held[name] for name in ("property", "value", "images", "chance")}
+    frames = [
+        pd.DataFrame({"model": str(key), **columns}).assign(
+            nr_precision=held["nr_precision"][k], r_precision=held["r_precision"][k]
+        )
+        for k, key in enumerate(held["models"])
+    ]
+    _show(asked, pd.concat(frames, ignore_index=True), held)
+
+
+def _key(asked: argparse.Namespace) -> str:
+    return f"{own_models.PREFIX}{asked.name}{own_models.ANSWERS if asked.answers else ''}"
+
+
 def sweep(asked: argparse.Namespace) -> None:
     """Writes distance, swapped pairs and slope of every loss at every value."""
     held = _run("sweep", {"row": asked.image, "property": asked.property})
@@ -166,13 +210,28 @@ def words(asked: argparse.Namespace) -> None:
 
 
 def _run(name: str, settings: dict[str, Any]) -> Any:
-    """What the page's job of that name answers."""
+    """What the page's job of that name answers; what is stored is not computed again."""
     from backend.metric_learning import requests
     from backend.work import find
 
-    made = requests.job(name, settings)
-    module, _, function = find(made.work).run.partition(":")
-    return getattr(importlib.import_module(module), function)(made.params, lambda done, total: None)
+    made, held = requests.job(name, settings), Quiet(cli_files.results())
+    found = held.store.get(made.key)
+    if found is None:
+        module, _, function = find(made.work).run.partition(":")
+        found = getattr(importlib.import_module(module), function)(made.params, held)
+        held.store.put(made.key, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A ticket of nobody who waits, but for the terminal."""
+
+    store: ArrayStore
+
+    def __call__(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{done} of {total}" + ("\n" if done == total else ""))
 
 
 def _show(asked: argparse.Namespace, table: pd.DataFrame, arrays: Any) -> None:

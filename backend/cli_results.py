@@ -7,13 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from backend import sidecar
-from backend.cache import ArrayStore
+from backend import cli_files, sidecar
 from backend.errors import BadRequest
 from backend.nero import exchange
 from backend.nero.requests import OrbitRequest
 from backend.registry import computed
-from backend.settings import PROJECT, Settings
 
 KINDS: Final = ("orbit", *computed.KINDS)
 
@@ -35,12 +33,6 @@ def add(commands: Any) -> None:
     one.set_defaults(run=_import)
 
 
-def _store() -> ArrayStore:
-    settings = Settings.from_env()
-    bundled = [PROJECT / "data" / "results"]
-    return ArrayStore(settings.state_dir / "results", settings.cache_bytes, bundled)
-
-
 def _export(asked: argparse.Namespace) -> None:
     if asked.npz.suffix != ".npz" or not asked.npz.resolve().parent.is_dir():
         raise BadRequest(f"{asked.npz} is not usable.", "Name an .npz in a folder that exists.")
@@ -50,7 +42,7 @@ def _export(asked: argparse.Namespace) -> None:
 
 def _orbit(asked: argparse.Namespace) -> Path:
     request = OrbitRequest(asked.task, asked.model, asked.orbit)
-    arrays = exchange.result_of(request, _store(), _progress)
+    arrays = exchange.result_of(request, cli_files.results(), _progress)
     return exchange.write(request, arrays, asked.npz)
 
 
@@ -64,13 +56,14 @@ def _computed(asked: argparse.Namespace) -> Path:
 
 
 def _import(asked: argparse.Namespace) -> None:
+    store = cli_files.results()
     for path in asked.npz:
         if sidecar.schema_of(path) == computed.SCHEMA:
             found = computed.take_in(path)
             link = f"/images?set={found.data}&with={found.key}"
             sys.stdout.write(f"{path.name}: {found.kind} of {found.model}: {link}\n")
             continue
-        request = exchange.take_in(path, _store())
+        request = exchange.take_in(path, store)
         sys.stdout.write(
             f"{path.name}: {request.model}, {request.orbit}: "
             f"/nero?task={request.task}&models={request.model}&focus={request.model}\n"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -26,6 +26,7 @@ from backend.errors import BadRequest, StorageFull
 from backend.files import private_folder
 
 BUSY_MS: Final = 5000  # a writer waits so long for another one
+PATIENCE: Final = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
 TAKEN: Final = (OperationalError, ProgrammingError, IntegrityError)
 """What databases say when another server has just made the same table."""
 HINT: Final = (
@@ -53,7 +54,8 @@ def open_engine(url: str) -> Engine:
         is_sqlite = parsed.get_backend_name() == "sqlite"
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+        waits = {} if is_sqlite else _patience(parsed)
+        engine = create_engine(parsed, pool_pre_ping=not is_sqlite, connect_args=waits)
     except (ArgumentError, ValueError) as error:
         raise BadRequest(
             "LOUPE_DATABASE_URL is not a SQLAlchemy URL.", "Example: sqlite:////data/loupe.db"
@@ -69,6 +71,13 @@ def open_engine(url: str) -> Engine:
     if is_sqlite:
         event.listen(engine, "connect", _tune_sqlite)
     return engine
+
+
+def _patience(url: URL) -> dict[str, int]:
+    """How long PostgreSQL may be silent, where the URL does not say: unasked, it may be minutes."""
+    if url.get_backend_name() != "postgresql":
+        return {}
+    return {name: value for name, value in PATIENCE.items() if name not in url.query}
 
 
 def make_tables(engine: Engine) -> None:

@@ -167,19 +167,31 @@ class TorchBackend:
             BadRequest: as :meth:`predict`, or the layer puts out no vectors.
         """
         self._check(batch)
+        with torch.inference_mode():
+            found = self.vectors(torch.from_numpy(batch).to(self.device), layer)
+        return cast(F32, found.float().cpu().numpy())
+
+    def vectors(self, images: Tensor, layer: str = "") -> Tensor:
+        """What ``layer`` puts out for images ``(b, c, h, w)`` on this device: ``(b, d)`` with its
+        gradient. Without a layer: the logits.
+
+        Raises:
+            BadRequest: the layer puts out no vectors.
+        """
+        if not layer:
+            return cast(Tensor, self._module(images))
         seen: list[Tensor] = []
         handle = self._module.get_submodule(layer).register_forward_hook(
-            lambda _module, _inputs, output: seen.append(output.detach())
+            lambda _module, _inputs, output: seen.append(output)
         )
         try:
-            with torch.inference_mode():
-                self._module(torch.from_numpy(batch).to(self.device))
+            self._module(images)
         finally:
             handle.remove()
-        found = torch.cat(seen)[: len(batch)] if seen else torch.empty(0)
-        if found.ndim != 2 or len(found) != len(batch):
+        found = torch.cat(seen)[: len(images)] if seen else torch.empty(0)
+        if found.ndim != 2 or len(found) != len(images):
             raise BadRequest(f"{layer} puts out no vectors.", "Choose another layer.")
-        return cast(F32, found.float().cpu().numpy())
+        return found
 
     @contextmanager
     def recording(self, layer: str) -> Iterator[list[Tensor]]:

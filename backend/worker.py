@@ -29,7 +29,7 @@ from backend.errors import BackendError, Cancelled, DeviceFull
 from backend.protocols import JSON, Arrays
 
 log = logging.getLogger("loupe.worker")
-NICE: Final = 5  # pages stay quick on a machine whose cores are all busy with a job
+NICE: Final = 10  # pages stay quick on a machine whose cores are all busy with a job
 REPORT_EVERY_S: Final = 0.05
 MAX_THREADS: Final = 32
 Send = Callable[[Mapping[str, JSON]], None]

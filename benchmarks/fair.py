@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.gap import graph as graphs
 from backend.gap import index as indexes
 from backend.gap import landmark
 from benchmarks import scatter
@@ -88,7 +89,7 @@ def mapped() -> list[Row]:
     one, two = (landmark.first_picture(held[:500], 200) for _ in range(2))
     is_same = (one == two).all()
     ours, first = timed(lambda: landmark.first_picture(held))
-    graph_s, graph = timed(lambda: landmark.neighbours_of(held))
+    graph_s, graph = timed(lambda: graphs.neighbours_of(held))
     layout_s, full = timed(lambda: landmark.layout(held, graph))
     kept = [landmark.preservation(held, xy) for xy in (first, full)]
     size = f"{MAPPED:,} x {MAP_WIDTH}"

@@ -17,8 +17,10 @@ from benchmarks.table import Row
 SIZES: Final = (100_000, 1_000_000)
 ALONE: Final = 20_000_000
 PX: Final = 600
-ROUNDS: Final = 3
-SCRIPTS: Final = ("02-dom.js", "15-scatter-0-draw.js", "15-scatter-1-view.js")
+ROUNDS: Final = 8
+SCRIPTS: Final = (
+    "02-dom.js", "15-scatter-0-cells.js", "15-scatter-0-draw.js", "15-scatter-1-view.js",
+)  # fmt: skip
 PATIENCE_MS: Final = 540_000
 MEASURE: Final = """
 async ([n, which, px, rounds]) => {
@@ -60,9 +62,10 @@ async ([n, which, px, rounds]) => {
         plot.reset();
         plot.now();
         select = await best(() => {
-            const rows = plot.inside(corners);
-            count = rows.length;
-            plot.select(rows);
+            const found = plot.inside(corners);
+            count = found.count;
+            plot.choose(found);
+            seen();
         });
     } else {
         const margin = {l: 0, r: 0, t: 0, b: 0}, axis = {range: [-5, 5]};

@@ -15,6 +15,7 @@ from backend.cache import ArrayStore
 from backend.crayon import panels, queue, requests, sets
 from backend.crayon.answers import CLIENT, NAME, PLURAL, SET, Scope
 from backend.errors import BadRequest, NotFound
+from backend.once import alone
 from components import identity
 from components.json_body import json_body
 from components.runtime import services
@@ -63,6 +64,7 @@ def arrays(scope: Scope) -> Mapping[str, NDArray[Any]]:
         ) from error
 
 
+@alone
 @lru_cache(maxsize=8)
 def _read(store: ArrayStore, key: str) -> dict[str, NDArray[Any]]:
     """A stored result, kept in memory: answering must not wait for a file to be read."""

@@ -15,6 +15,7 @@ from backend.gap import spaces
 from backend.gap.requests import MapSettings
 from backend.gap.spaces import Space
 from backend.gap.views import NotComputed
+from backend.jobs import JobRequest
 from components import gap_state
 from components.runtime import services
 
@@ -118,9 +119,13 @@ def told(make: Callable[[], Mapping[str, Any]], name: str, visit: str) -> Respon
     try:
         return reply(make())
     except NotComputed as missing:
-        view = f"gap-{name}@{visit[:64]}" if visit else ""
-        job = replace(missing.job, view=view)
-        return reply({"result": job.key, "job": services().jobs.submit(job), "title": job.title})
+        job = submitted(missing.job, name, visit)
+        return reply({"result": missing.job.key, "job": job, "title": missing.job.title})
+
+
+def submitted(job: JobRequest, name: str, visit: str) -> str:
+    """Id of the job, which a newer one of the same view of a page takes the place of."""
+    return services().jobs.submit(replace(job, view=f"gap-{name}@{visit[:64]}" if visit else ""))
 
 
 def reply(value: Mapping[str, object]) -> Response:

@@ -14,6 +14,7 @@ from werkzeug.datastructures import FileStorage
 
 from backend.errors import BadRequest
 from backend.gap import importer, requests, spaces, views
+from backend.registry.uploading import below_roots
 from backend.uploads import decoded
 from components import gap_asked as asked_for
 from components.json_body import json_body
@@ -87,12 +88,18 @@ def _found(asked: dict[str, Any], work: str, more: dict[str, Any]) -> Response:
 
 @blueprint.post("/import")
 def bring_in() -> Response:
-    """Paired arrays: form with ``images`` (and ``texts``, ``captions``), ``title``, ``normalise``.
+    """Paired arrays: form with ``images`` (and ``texts``, ``captions``), ``title``, ``normalise``;
+    ``path`` instead of ``images`` names a file of this machine below LOUPE_ROOTS, of any size.
 
     ``{space, title, n, width}``.
     """
     with tempfile.TemporaryDirectory() as folder:
-        first = _saved(request.files.get("images"), Path(folder), SUFFIXES)
+        path = request.form.get("path", "").strip()
+        if path:
+            first = below_roots(path, services().settings.roots)
+            _check_suffix(first.name, SUFFIXES)
+        else:
+            first = _saved(request.files.get("images"), Path(folder), SUFFIXES)
         texts = _saved(request.files.get("texts"), Path(folder), (".npy",))
         captions = _saved(request.files.get("captions"), Path(folder), (".txt", ".csv"))
         if first is None:
@@ -115,10 +122,14 @@ def _saved(file: FileStorage | None, folder: Path, suffixes: tuple[str, ...]) ->
     if file is None or not file.filename:
         return None
     name = Path(file.filename.replace("\\", "/")).name[-80:]
-    if Path(name).suffix.lower() not in suffixes:
-        raise BadRequest(f"{name} cannot be read here.", f"Allowed are {', '.join(suffixes)}.")
+    _check_suffix(name, suffixes)
     place = folder / (file.name or "file")
     place.mkdir()
     path = place / name
     file.save(path)
     return path
+
+
+def _check_suffix(name: str, suffixes: tuple[str, ...]) -> None:
+    if Path(name).suffix.lower() not in suffixes:
+        raise BadRequest(f"{name} cannot be read here.", f"Allowed are {', '.join(suffixes)}.")

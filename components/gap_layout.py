@@ -117,7 +117,11 @@ def desk() -> Component:
 def _maps() -> Component:
     panels = [
         html.Figure(
-            [html.Figcaption(id=f"{PAGE}-panel-{i}"), graph(f"graph-{i}")],
+            [
+                html.Figcaption(id=f"{PAGE}-panel-{i}"),
+                graph(f"graph-{i}"),
+                html.Div(id=f"{PAGE}-points-{i}", className="gap-graph", hidden=True),
+            ],
             className="gap-panel",
             id=f"{PAGE}-place-{i}",
             hidden=i > 2,

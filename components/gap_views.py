@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from backend.errors import NotFound
 from backend.gap import bundled, record, requests, spaces, views
+from backend.gap.views import Layout
 from backend.gap.work import COSINES
 from components import gap_asked as asked_for
 from components import gap_state
@@ -21,30 +22,51 @@ from components.routes import kept
 from components.runtime import services
 
 SHOWN = (-0.6, 1.0)
+SLOW_S = 30.0  # the first look compiles, and reads the whole index
 blueprint = Blueprint("gap_views", __name__, url_prefix="/_gap")
 
 
 @blueprint.get("/map")
 def send_maps() -> Response:
-    """``{maps: [{space, figure, n}], reach}``: the layout of each space that is shown."""
+    """``{maps, reach, refining}``: the layout of each space that is shown, a figure where it has
+    few points, else where the points lie; ``refining`` are jobs that make better ones.
+    """
     asked = asked_for.arguments()
     held, settings = asked_for.shown(asked), asked_for.settings(asked)
 
     def made() -> dict[str, Any]:
         found, reach = views.layouts(services().store, held, settings)
         view = f"{[space.key for space in held]} {settings}"
-        maps = []
-        for space, one in zip(held, found, strict=True):
-            figure = gap_map.joint(one.rows, one.images, one.texts, reach=reach, view=view)
-            maps.append({"space": space.key, "figure": plain(figure), "n": len(one.rows)})
-        return {"maps": maps, "reach": reach}
+        maps = [
+            {"space": space.key, "n": len(one.rows), "recall": one.recall}
+            | (_points(one) if requests.is_large(space, settings) else _figure(one, reach, view))
+            for space, one in zip(held, found, strict=True)
+        ]
+        jobs = [
+            asked_for.submitted(one.refines, f"map-{i}", asked.get("visit", ""))
+            for i, one in enumerate(found)
+            if one.refines
+        ]
+        return {"maps": maps, "reach": reach, "refining": jobs}
 
     return asked_for.told(made, "map", asked.get("visit", ""))
 
 
+def _figure(one: Layout, reach: float, view: str) -> dict[str, Any]:
+    figure = gap_map.joint(one.rows, one.images, one.texts, reach=reach, view=view)
+    return {"figure": plain(figure)}
+
+
+def _points(one: Layout) -> dict[str, Any]:
+    """The stored result with the places, and how it is centred and turned."""
+    return {"points": {"key": one.key, "middle": one.middle, "turn": one.turn}}
+
+
 @blueprint.get("/numbers")
 def send_numbers() -> Response:
-    """``{spaces: [{key, n, rows}], gaps, cosines}``: exact numbers and two figures."""
+    """``{spaces: [{key, n, rows, result}], gaps, cosines}``: exact numbers and two figures; the
+    gaps of the pairs are the array ``gaps`` of a space's ``result``.
+    """
     asked = asked_for.arguments()
     held = asked_for.shown(asked)
 
@@ -65,8 +87,8 @@ def send_numbers() -> Response:
             shown=SHOWN,
         )  # fmt: skip
         listed = [
-            {"key": space.key, "n": one["n"], "rows": one["rows"], "gaps": one["gaps"],
-             "n_unmatched": one["n_unmatched"]}
+            {"key": space.key, "n": one["n"], "rows": one["rows"], "result": one["result"],
+             "n_unmatched": one["n_unmatched"], "is_exact": one["is_uniformity_exact"]}
             for space, one in zip(held, found, strict=True)
         ]  # fmt: skip
         return {"spaces": listed, "gaps": plain(gaps), "cosines": plain(cosines)}
@@ -97,18 +119,30 @@ def send_sweep() -> Response:
 
 @blueprint.get("/pairs")
 def send_pairs() -> Response:
-    """``{captions, groups}`` of every pair of a space, in order."""
+    """``{captions, groups}`` of every pair of a space, in order; none where none is known."""
     held = asked_for.space(asked_for.arguments())
-    return asked_for.reply({"captions": held.captions, "groups": held.groups})
+    captions = held.captions if any(held.captions) else ()
+    return asked_for.reply({"captions": captions, "groups": held.groups})
 
 
 @blueprint.get("/pair")
 def send_pair() -> Response:
-    """One pair: its gap, and its nearest neighbours in the other modality."""
+    """One pair: its gap, and its nearest neighbours in the other modality. Among very many an
+    index finds them; ``recall`` is the share that it does find.
+    """
     asked = asked_for.arguments()
-    return asked_for.reply(
-        views.neighbours(asked_for.space(asked), asked_for.whole(asked, "row", 0))
-    )
+    held, row = asked_for.space(asked), asked_for.whole(asked, "row", 0)
+    if len(held) <= requests.LISTED_TO:
+        return asked_for.reply(views.neighbours(held, row))
+    job = requests.index_job(held)
+
+    def made() -> dict[str, Any]:
+        if not services().store.has(job.key):
+            raise views.NotComputed(job)
+        params = {**requests.named(held), "row": held.row(row), "k": 4 * views.NEIGHBOURS}
+        return views.found_near(held, row, services().jobs.call("gap.near", params, SLOW_S))
+
+    return asked_for.told(made, "pair", asked.get("visit", ""))
 
 
 @blueprint.get("/tokens")

@@ -15,25 +15,21 @@ MOST = 6
 
 def own_section() -> html.Section:
     """Links to what the user has registered, the newest first, and the way to the Library."""
+    own = store.listed()
     held: list[Any] = [
-        *((one.added_at, one.spec.told, "data set", views.of_set(one)) for one in _sets()),
+        *(
+            (one.added_at, one.spec.told, "data set", views.of_set(one))
+            for one in own.sets.values()
+        ),
         *(
             (one.added_at, one.spec.title or one.spec.name, "model", views.of_model(one))
-            for one in _models()
+            for one in own.models.values()
         ),
     ]
     held.sort(key=lambda row: -row[0])
     tiles = [_tile(title, kind, opened) for _, title, kind, opened in held[:MOST]]
-    tiles.append(_door(bool(held)))
+    tiles.append(_door(bool(held or own.away)))
     return section("Yours", html.Div(tiles, className="lp-tiles"))
-
-
-def _sets() -> list[store.OwnSet]:
-    return list(store.required().sets().values())
-
-
-def _models() -> list[store.OwnModel]:
-    return list(store.required().models().values())
 
 
 def _tile(title: str, kind: str, opened: list[views.View]) -> dcc.Link:

@@ -7,6 +7,7 @@ The vendored SVG files are folded into one stylesheet (one request instead of fi
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,13 +25,19 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.svg"))
 
 
+@cache
+def _known() -> frozenset[str]:
+    """A page has a hundred icons: asking the disk for each took a fifth of the time to make one."""
+    return frozenset(names())
+
+
 def icon(name: str, class_name: str = "") -> html.Span:
     """A 16 px icon in the colour of the text. Decoration only: the control around it has the name.
 
     Raises:
         ValueError: there is no such file in ``assets/vendor/icons``.
     """
-    if not (FOLDER / f"{name}.svg").is_file():
+    if name not in _known():
         raise ValueError(f"No icon named {name!r} in assets/vendor/icons.")
     classes = f"lp-icon lp-icon-{name} {class_name}".strip()
     return html.Span(className=classes, **HIDDEN)

@@ -41,7 +41,7 @@ def schema() -> Schema:
 
 def shown() -> dict[str, OwnSet]:
     """The registered sets in which there is something to be seen, the newest last."""
-    return {name: held for name, held in store.sets().items() if held.summary["largest"][0]}
+    return {name: held for name, held in store.listed().sets.items() if held.summary["largest"][0]}
 
 
 def items_of(held: OwnSet) -> str:

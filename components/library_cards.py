@@ -300,5 +300,7 @@ def _button(label: str, action: str, name: str, icon_name: str, kind: str = "") 
 
 def registered() -> tuple[Component, Component]:
     """Both lists as they are now."""
-    registry = store.required()
-    return models(registry.models(now=True)), sets(registry.sets(now=True))
+    own = store.listed(now=True)
+    if own.away:
+        return html.P(own.away, className="lp-muted"), html.P(own.away, className="lp-muted")
+    return models(own.models), sets(own.sets)

@@ -37,8 +37,6 @@ def register(app: Dash, settings: Settings, held: Services) -> Guard | None:
     team_routes.register(app.server)
     if held.team is None:
         return None
-    # What Dash would send to check ids in the browser is every page's layout, whoever asks.
-    app.config.suppress_callback_exceptions = True
     server = app.server
     _keep_cookies(server, settings)
     _know(server, settings, held.team)

@@ -50,6 +50,25 @@ def sweep() -> Component:
     )
 
 
+def by_value() -> Component:
+    """NR-Prec of each value of the property: a plot, and the numbers beside it."""
+    body = [
+        html.Div(graph(f"{PAGE}-values-graph"), className="metric-sweep-plot"),
+        place("values-view", "scroll"),
+    ]
+    return plot_card(
+        f"{PAGE}-values",
+        "By value",
+        "Which values of the property lie together: which rotation, which car?",
+        html.Div(body, className="metric-sweep"),
+        table=f"{PAGE}-values",
+        method=methods.VALUES,
+        min_height_px=400,
+        grows=True,
+        state="loading",
+    )
+
+
 def looks(likeness: Component) -> Component:
     """Maps of every loss, the matrix of their likeness, and the maps of a pair."""
     strip = plot_card(
@@ -176,8 +195,24 @@ def families(unit: Component) -> Component:
     )
 
 
-def own() -> Component:
-    """Where files are dropped, and what they say."""
+def own(distance: Component) -> Component:
+    """The user's models; where files are dropped, and what they say."""
+    models = plot_card(
+        f"{PAGE}-models",
+        "Your own models",
+        "What do models of your own cluster the cars by?",
+        place("models-view", "scroll"),
+        table=f"{PAGE}-models",
+        method=methods.MODELS,
+        controls=distance,
+        min_height_px=120,
+        grows=True,
+        state="loading",
+    )
+    return html.Div([models, _embeddings(), _meshes()], className="metric-owns")
+
+
+def _embeddings() -> Component:
     body = [
         place("own-form"),
         html.Div(
@@ -188,26 +223,28 @@ def own() -> Component:
             className="metric-own",
         ),
     ]
-    held = plot_card(
+    return plot_card(
         f"{PAGE}-own",
         "Your own embeddings",
         "What do embeddings of your own cluster by?",
         html.Div(body, className="metric-column"),
         table=f"{PAGE}-own",
         method=methods.OWN,
-        min_height_px=LOW,
+        min_height_px=190,
         grows=True,
         state="ready",
     )
-    made = plot_card(
+
+
+def _meshes() -> Component:
+    return plot_card(
         f"{PAGE}-made",
         "Your own meshes",
         "What does a loss cluster renders of your meshes by?",
         html.Div([place("made-form"), place("made-view", "made")], className="metric-column"),
         table=f"{PAGE}-made",
         method=methods.MADE,
-        min_height_px=LOW,
+        min_height_px=190,
         grows=True,
         state="ready",
     )
-    return html.Div([held, made], className="metric-owns")

@@ -13,12 +13,12 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from backend.metric_learning import cars, views
+from backend.metric_learning import cars, own_models, views
 from components import metric_details as details
 from components import metric_methods as methods
 from components.insights_desk import graph
 from components.method_card import named
-from components.metric_state import PAGE, PLACES, SORTS, SOURCES, VIEWS
+from components.metric_state import DISTANCE_TITLES, PAGE, PLACES, SORTS, SOURCES, VIEWS
 from components.plot_card import plot_card
 from components.state import Values, announce, control, hidden
 
@@ -26,7 +26,7 @@ QUESTION: Final = "Which properties does an embedding react to?"
 TRY: Final = "press a cell of the table: the map shows that embedding, coloured by that property."
 SEEN: Final = (
     *("loss", "property", "measure", "source", "sort", "place", "view", "likeness"),
-    *("notion", "unit"),
+    *("notion", "unit", "distance"),
 )
 """Keys of the state whose control Dash knows; scripts write the others."""
 HEAT_PX: Final = 470
@@ -37,9 +37,10 @@ def head(values: Values) -> Component:
     tip = html.P([html.B("Try this first: "), TRY], className="nero-try")
     title = html.Div([html.H1("Metric learning"), html.P(QUESTION), tip])
     losses = {card["key"]: card["title"] for card in views.loss_titles()}
+    losses |= {own.key: own.title for own in own_models.listed().values()}
     properties = {name: cars.title(name) for name in cars.NAMES}
     controls = [
-        select("loss", "Loss", losses, values, 200),
+        select("loss", "Loss or model", losses, values, 200),
         select("property", "Property", properties, values, 180),
     ]
     label = named(aria_label="What is looked at")
@@ -148,11 +149,12 @@ def tabs(values: Values) -> Component:
     """What one image, one loss or one notion says in detail."""
     panels = {
         "sweep": details.sweep(),
+        "values": details.by_value(),
         "looks": details.looks(small("likeness", "Likeness", details.LIKENESS, values, 150)),
         "ground": details.ground(),
         "words": details.words_panel(small("notion", "Notion", details.NOTIONS, values, 170)),
         "families": details.families(switch("unit", "Unit", details.UNITS, values)),
-        "own": details.own(),
+        "own": details.own(small("distance", "Distance", DISTANCE_TITLES, values, 190)),
     }
     listed = [dmc.TabsTab(title, value=key) for key, title in VIEWS.items()]
     made: Component = dmc.Tabs(

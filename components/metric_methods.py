@@ -131,6 +131,29 @@ MADE: Final = MethodCard(
     "images, the property table and the embeddings, for any model of yours.",
     source=KOBS.format(7),
 )
+MODELS: Final = MethodCard(
+    shows="Registered models as embeddings of the 5,000 test cars: the output of the layer before "
+    "the classes, where one can be seen, and the answers themselves. Measured ones are rows of the "
+    "heat map and can be chosen everywhere on this page.",
+    cannot_show="What a model was made for: cars drawn here may be far from its training images. "
+    "Renders have 128 px and are scaled to the model's size; grey models see grey cars.",
+    how_to_read="The first model waits until the cars are drawn; they are kept for the next. "
+    "Numbers are of one network, so they have no spread, and are measured under the distance "
+    "chosen above. Register a model in the Library or with python -m backend models add.",
+    source=KOBS.format(7) + ", on models of your own",
+)
+VALUES: Final = MethodCard(
+    shows="NR-Prec of the images of each value of the chosen property alone, for every embedding; "
+    "the chosen one and the second one stand out. Weighted by the images of a value, their mean is "
+    "the NR-Prec of the property.",
+    cannot_show="All 5,000 images: these are the 1,500 bundled ones and the first fold, so "
+    "numbers are about half of the heat map's. Rare values rest on few images.",
+    how_to_read="A value far above the others is recognised by itself: one car among six, one "
+    "turn among eight. Press a cell of the heat map once more to come here; press a value to "
+    "select its images.",
+    equation="(1/nᵥ) Σ over images of v of (hits − R p) / √(R p (1 − p))",
+    source=KOBS.format(7) + "; the split by value is Loupe's own",
+)
 OWN: Final = MethodCard(
     shows="The same measures on embeddings of your own: an array (n, d) and a table with one row "
     "for each image.",

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, request
 from backend import wire
 from backend.cache import checked_key
 from backend.errors import BadRequest, NotFound
-from backend.metric_learning import generate, imports, requests, shipped, views
+from backend.metric_learning import generate, imports, own_views, requests, shipped, views
 from components.json_body import json_body
 from components.routes import IMMUTABLE
 from components.runtime import services
@@ -28,6 +28,13 @@ def register(server: Flask) -> None:
 def send_overview() -> Response:
     """Losses, properties, the heat map, families, robustness: see ``views.overview``."""
     return _reply(views.overview())
+
+
+@blueprint.get("/models")
+def send_models() -> Response:
+    """The user's models, and what was measured of them; ``?distance=`` names the distance."""
+    distance = request.args.get("distance", "euclidean")
+    return _reply({"models": own_views.cards(services().store, distance)})
 
 
 @blueprint.get("/likeness")

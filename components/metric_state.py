@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from backend.metric_learning import cars, shipped, views, words
+from backend.metric_learning import cars, own_models, shipped, views, words
+from backend.metric_learning.distances import DISTANCES
 from components.state import Choice, Field, Schema, Text, Values, Whole, read
 
 PAGE: Final = "metric-learning"
@@ -15,6 +16,7 @@ SORTS: Final = {"family": "by family", "value": "by the property"}
 PLACES: Final = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 VIEWS: Final = {
     "sweep": "Sweep",
+    "values": "By value",
     "looks": "Where it looks",
     "ground": "Background",
     "words": "Words",
@@ -22,6 +24,7 @@ VIEWS: Final = {
     "own": "Your own",
 }
 LIKENESS: Final = {"pearson": "Pearson", "jsd": "JSD", "reported": "Pearson, reported"}
+DISTANCE_TITLES: Final = {key: f"{key.replace('_', ' ')} distance" for key in DISTANCES}
 UNITS: Final = {"fold": "a network", "loss": "a loss"}
 KEY: Final = re.compile(r"([0-9a-f]{64})?\Z")
 MADE: Final = re.compile(r"([0-9a-f]{64}:[a-z_,]{1,200}:\d{1,5}:\d{1,10})?\Z")
@@ -32,15 +35,17 @@ LOSS, OTHER, PROPERTY = "multi-similarity", "arcface", "car_model"
 def schema() -> Schema:
     """Every key of the state, in the order of the page."""
     losses = list(views.LOSSES)
+    models = [*losses, *own_models.listed()]
     last = shipped.SHOWN - 1
     overview: dict[str, Field] = {
-        "loss": Choice(LOSS, losses),
+        "loss": Choice(LOSS, models),
         "property": Choice(PROPERTY, list(cars.NAMES)),
         "measure": Choice("nr", list(views.MEASURES)),
         "source": Choice("measured", list(SOURCES)),
         "sort": Choice("family", list(SORTS)),
         "place": Choice("umap", list(PLACES)),
         "query": Whole(0, 0, last),
+        "distance": Choice("euclidean", list(DISTANCES)),
     }
     detail: dict[str, Field] = {
         "view": Choice("sweep", list(VIEWS)),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hmac
 import logging
+import random
 import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from dash import Dash
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -98,7 +98,9 @@ def register(app: Dash, held: Services) -> None:
     def begin() -> None:
         given = request.headers.get(HEADER, "")
         g.began_s = time.perf_counter()
-        g.request_id = given if GIVEN.match(given) else uuid4().hex[:16]
+        g.request_id = (
+            given if GIVEN.match(given) else f"{random.getrandbits(64):016x}"
+        )  # names a line of the log, guards nothing
         REQUEST_ID.set(g.request_id)
 
     @server.after_request

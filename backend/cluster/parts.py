@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend import datasets
-from backend.cache import key_of
-from backend.errors import BadRequest
+from backend.cache import ArrayStore, key_of
+from backend.errors import BadRequest, NotFound
 from backend.protocols import JSON, Arrays
 
 VERSION: Final = 1
@@ -38,15 +38,17 @@ class ShardedWork:
 
     Attributes:
         count: number of rows of a job.
-        part: the arrays of the rows ``start`` to ``stop``.
+        part: the arrays of the rows ``start`` to ``stop``; the last argument is what ``held`` gave.
         join: the parts in their order to the arrays of the whole job.
         rows: rows of a shard, so that one takes seconds and many fit.
+        held: arrays of the store that every part needs; sent to each machine once.
     """
 
     count: Callable[[Params], int]
-    part: Callable[[Params, int, int], Arrays]
+    part: Callable[[Params, int, int, Arrays], Arrays]
     join: Callable[[Sequence[Arrays]], Joined]
     rows: int
+    held: Callable[[Params, ArrayStore], Arrays] = lambda _params, _store: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _orbit_rows(params: Params) -> Sequence[int]:
     return request.items
 
 
-def _orbit_part(params: Params, start: int, stop: int) -> Arrays:
+def _orbit_part(params: Params, start: int, stop: int, _held: Arrays) -> Arrays:
     from backend.nero.evaluation import evaluate
     from backend.nero.requests import OrbitRequest
 
@@ -121,7 +123,7 @@ def _set_count(params: Params) -> int:
     return len(sets.load(str(params["set"])))
 
 
-def _maps_part(params: Params, start: int, stop: int) -> Arrays:
+def _maps_part(params: Params, start: int, stop: int, _held: Arrays) -> Arrays:
     from backend.crayon import examples
     from backend.crayon.gradcam import whole_set
 
@@ -133,7 +135,7 @@ def _maps_part(params: Params, start: int, stop: int) -> Arrays:
     return {"maps": maps, "probabilities": probabilities}
 
 
-def _embedding_part(params: Params, start: int, stop: int) -> Arrays:
+def _embedding_part(params: Params, start: int, stop: int, _held: Arrays) -> Arrays:
     import torch
 
     from backend.crayon import examples
@@ -162,12 +164,51 @@ def _concatenated(parts: Sequence[Arrays]) -> Joined:
     return {name: np.concatenate([np.asarray(p[name]) for p in parts]) for name in parts[0]}
 
 
+# NR-Prec: what each query finds among all embeddings
+
+
+def _import(params: Params, store: ArrayStore) -> Arrays:
+    held = store.get(str(params["own"]))
+    if held is None:
+        raise NotFound("These embeddings are no longer held here.", "Start again.")
+    return held
+
+
+def _hits_part(params: Params, start: int, stop: int, held: Arrays) -> Arrays:
+    from backend.metric_learning import counting
+
+    return counting.part(params, start, stop, held)
+
+
+def _hits_join(parts: Sequence[Arrays]) -> Joined:
+    from backend.metric_learning import counting
+
+    return counting.join(parts)
+
+
+# Indexes: each file of a data set read, on machines that all see its folder
+
+
+def _files_count(params: Params) -> int:
+    return len(cast(Sequence[str], params["paths"]))
+
+
+def _files_part(params: Params, start: int, stop: int, _held: Arrays) -> Arrays:
+    from backend.registry import apart
+
+    return apart.part(params, start, stop)
+
+
 WORKS: Final[dict[str, ShardedWork]] = {
     "nero.orbit": ShardedWork(lambda p: len(_orbit_rows(p)), _orbit_part, _orbit_join, 32),
     "crayon.maps": ShardedWork(_set_count, _maps_part, _concatenated, 256),
     "embeddings": ShardedWork(_set_count, _embedding_part, _concatenated, 256),
+    "metric.hits": ShardedWork(
+        lambda p: int(str(p["queries"])), _hits_part, _hits_join, 2048, _import
+    ),
+    "registry.files": ShardedWork(_files_count, _files_part, _concatenated, 512),
 }
-"""Works by name; the first two are jobs of the app, the last is for the command line."""
+"""Works by name. The first two are jobs of the app; the others are parts of jobs and commands."""
 
 
 def can_run(work: str, params: Params) -> bool:

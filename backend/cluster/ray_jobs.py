@@ -7,6 +7,7 @@ Whoever can reach the ports of a Ray cluster can run code on it: keep it in a pr
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,10 +39,12 @@ class Holder:
     def ready(self) -> bool:
         return True
 
-    def part(self, work: str, params: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
+    def part(
+        self, work: str, params: dict[str, Any], start: int, stop: int, held: dict[str, Any]
+    ) -> dict[str, Any]:
         """The arrays of a few rows; what a user did wrong comes back as a sentence."""
         try:
-            arrays = WORKS[work].part(params, start, stop)
+            arrays = WORKS[work].part(params, start, stop, held)
             return {name: np.asarray(array) for name, array in arrays.items()}
         except BackendError as error:
             return {"": (type(error).__name__, error.message, error.hint)}
@@ -100,7 +103,8 @@ def run(
     done = len(wanted) - len(missing)
     progress(done, len(wanted))
     if missing:
-        crew = _Crew(connect(address), work, dict(params))
+        held = {name: np.asarray(a) for name, a in WORKS[work].held(params, store).items()}
+        crew = _Crew(connect(address), work, dict(params), held)
         try:
             for shard, arrays in crew.answers(missing):
                 store.put(shard.key, arrays)
@@ -114,13 +118,33 @@ def run(
     return WORKS[work].join([part for part in parts if part is not None])
 
 
+def anywhere(
+    work: str, params: Mapping[str, JSON], store: ArrayStore, progress: Progress
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a job: by the cluster of ``LOUPE_RAY_ADDRESS``, else on this machine.
+
+    Raises: as :func:`run`.
+    """
+    address = os.environ.get("LOUPE_RAY_ADDRESS", "")
+    if address:
+        return run(work, params, store, address, progress)
+    one, cut = WORKS[work], shards(work, params)
+    held, made = one.held(params, store), []
+    for number, shard in enumerate(cut):
+        progress(number, len(cut))
+        made.append(one.part(params, shard.start, shard.stop, held))
+    progress(len(cut), len(cut))
+    return one.join(made)
+
+
 class _Crew:
     """Actors on all devices of a cluster; those whose machine is lost are replaced."""
 
-    def __init__(self, ray: Any, work: str, params: dict[str, Any]) -> None:
+    def __init__(self, ray: Any, work: str, params: dict[str, Any], held: dict[str, Any]) -> None:
         self._ray = ray
         self._work = work
         self._params = params
+        self._held = ray.put(held)  # one copy on each machine, whatever the number of shards
         self._busy: dict[Any, tuple[Any, Shard]] = {}  # what is waited for -> actor, shard
         self._starting: dict[Any, Any] = {}
         self._idle: list[Any] = []
@@ -163,7 +187,8 @@ class _Crew:
     def _assign(self, missing: deque[Shard]) -> None:
         while missing and self._idle:
             actor, shard = self._idle.pop(), missing.popleft()
-            answer = actor.part.remote(self._work, self._params, shard.start, shard.stop)
+            rows = shard.start, shard.stop
+            answer = actor.part.remote(self._work, self._params, *rows, self._held)
             self._busy[answer] = (actor, shard)
 
     def _welcome(self, one: Any) -> None:

@@ -59,11 +59,14 @@ def upcoming(
     by: dict[int, dict[str, str]] = defaultdict(dict)
     for answer in answers:
         by[answer.item_id][answer.annotator] = answer.answer
-    others = np.array([len(by[row].keys() - {annotator}) for row in rows.tolist()])
-    open_ = np.array(
-        [annotator not in by[row] and row not in exclude for row in rows.tolist()], bool
-    )
-    open_ &= others < overlap
+    size = 1 + max([*rows.tolist(), *by, *exclude], default=0)
+    asked, is_over = np.zeros(size, np.int64), np.zeros(size, bool)
+    is_over[list(exclude)] = True
+    for row, given in by.items():
+        asked[row] = len(given) - (annotator in given)
+        is_over[row] |= annotator in given
+    others = asked[rows]
+    open_ = ~is_over[rows] & (others < overlap)
     seed = zlib.crc32(f"{len(rows)}".encode())
     chance = np.random.default_rng(seed).permutation(len(rows))
     rank = _ranks(order, rows, by, groups, confidence)

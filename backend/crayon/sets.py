@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from backend.crayon import birds, patched
 from backend.datasets import DATA, DamagedDataset
 from backend.errors import BadRequest, NotFound
+from backend.once import alone
 from backend.protocols import F32, I64, U8
 
 SPLITS: Final = ("training", "validation", "test")
@@ -62,6 +63,7 @@ class GuidedSet:
     names: tuple[str, ...] = field(default=())
     root: Path | None = None
     files: tuple[str, ...] = field(default=(), repr=False)
+    _hashes: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,7 +93,10 @@ class GuidedSet:
 
     def item_hash(self, row: int) -> str:
         """16 hex digits of the sha256 of the item's pixels."""
-        return hashlib.sha256(np.ascontiguousarray(self.image(row)).tobytes()).hexdigest()[:16]
+        if row not in self._hashes:  # composing an image takes a millisecond
+            pixels = np.ascontiguousarray(self.image(row)).tobytes()
+            self._hashes[row] = hashlib.sha256(pixels).hexdigest()[:16]
+        return self._hashes[row]
 
     def asked(self, row: int, kind: str = "map") -> str:
         """The question about one item."""
@@ -126,6 +131,7 @@ def load(key: str) -> GuidedSet:
     return _bundled(key)
 
 
+@alone
 @cache
 def _bundled(key: str) -> GuidedSet:
     makers = {"birds": _birds, "garments": _garments}

@@ -14,7 +14,7 @@ from backend.gap.pairs import unit_rows
 from backend.gap.slider import direction
 from backend.gap.spaces import Space
 from backend.gap.token_maps import token_map
-from backend.gap.work import _number, _whole, space_of
+from backend.gap.work import number, space_of, whole
 from backend.protocols import F32, JSON, U8, Arrays
 
 MOST: Final = 100
@@ -50,7 +50,7 @@ def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     """
     held = space_of(params, ticket)
     encoder.heads_of(held.encoder)
-    row = held.row(_whole(params, "row"))
+    row = held.row(whole(params, "row"))
     found = token_map(held.encoder, _picture(held, row), held.captions[row], str(params["method"]))
     return {
         "words": np.array(found.words),
@@ -79,7 +79,7 @@ def _picture(held: Space, row: int) -> U8:
 def _found(
     held: Space, query: F32, pool: F32, params: Mapping[str, JSON], *, is_text: bool
 ) -> Arrays:
-    k, delta = _whole(params, "k"), _number(params, "delta")
+    k, delta = whole(params, "k"), number(params, "delta")
     kept = np.arange(len(held)) if is_text else held.distinct_texts()
     if not 1 <= k <= min(MOST, len(kept)):
         raise BadRequest(

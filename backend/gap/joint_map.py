@@ -45,7 +45,7 @@ def sample(n: int, count: int = SHOWN, seed: int = 0) -> I64:
     Raises:
         BadRequest: the count or the seed is out of range.
     """
-    if count < FEWEST or seed < 0:
+    if count < min(FEWEST, n) or seed < 0:
         raise BadRequest(
             f"{count} pairs with seed {seed} cannot be drawn.",
             f"Allowed are {FEWEST} pairs or more and seeds from 0.",

@@ -125,7 +125,7 @@ def measure(
     pairs = check(images, texts, normalise)
     held = moments.gather(pairs, bootstrap, seed, progress)
     right = moments.separated(pairs, held)
-    spread = uniformity(pairs, seed)
+    spread = uniformity(pairs, seed, progress=progress)
     found = _numbers(held, right, spread)
     intervals = _intervals(held, right, spread, found, seed) if bootstrap else {}
     return GapReport(
@@ -151,7 +151,11 @@ class Uniformity:
 
 
 def uniformity(
-    pairs: Pairs, seed: int = 0, most: int = EXACT_PAIRS, sampled: int = SAMPLED_PAIRS
+    pairs: Pairs,
+    seed: int = 0,
+    most: int = EXACT_PAIRS,
+    sampled: int = SAMPLED_PAIRS,
+    progress: Progress | None = None,
 ) -> Uniformity:
     """S_U of eq. 4.12: over all n (n - 1) unmatched pairs while n is at most ``most``, else over
     those of ``sampled`` pairs drawn without replacement.
@@ -168,6 +172,8 @@ def uniformity(
             far = np.exp(-(images @ texts.T))
             by_image[rows] += far.sum(axis=1, dtype=np.float64)
             by_text[k : k + len(texts)] += far.sum(axis=0, dtype=np.float64)
+        if progress:
+            progress(rows.stop, n)
     means = (by_image + by_text - 2 * own) / (2 * (n - 1))
     return Uniformity(float(np.log(means.mean())), means)
 

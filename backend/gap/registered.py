@@ -28,7 +28,7 @@ NOTES: Final = {
 def titles() -> dict[str, str]:
     """Titles of all spaces of registered sets by key."""
     found = {}
-    for name, held in store.sets().items():
+    for name, held in store.listed().sets.items():
         if held.spec.kind == "embeddings":
             found[f"{name}--{OWN}"] = held.spec.told
         elif held.spec.kind == "pairs":
@@ -49,7 +49,7 @@ def load(key: str) -> Space:
     held = store.required().set(name)
     if key not in titles():
         raise NotFound(f"There is no space {key[:40]!r} here.", f"There is {', '.join(titles())}.")
-    model = store.models().get(key.partition("--")[2])
+    model = store.listed().models.get(key.partition("--")[2])
     return _loaded(key, held.fingerprint, model.fingerprint if model else "")
 
 

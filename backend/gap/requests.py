@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from backend.cache import key_of
 from backend.errors import BadRequest
 from backend.gap.joint_map import FEWEST, MIN_DIST, NEIGHBOURS, SHOWN
 from backend.gap.spaces import MOST_PAIRS, Space
@@ -12,6 +14,12 @@ from backend.jobs import JobRequest
 from backend.protocols import JSON
 
 MOST_SEED: Final = 1_000_000
+PLAIN_TO: Final = 2_500
+"""Pairs up to which umap-learn lays out a map at once and plotly draws it."""
+PICTURES: Final = 8
+"""Pictures of a refinement, the last of which is the result."""
+LISTED_TO: Final = 20_000
+"""Pairs up to which neighbours are found by comparing all, in the web process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +58,60 @@ def named(held: Space) -> dict[str, JSON]:
     return {"space": held.key, "fingerprint": held.fingerprint}
 
 
+def is_large(held: Space, settings: MapSettings) -> bool:
+    """Whether a map is drawn from landmarks first, and by points instead of a figure."""
+    return min(settings.count, len(held)) > PLAIN_TO
+
+
 def map_job(held: Space, settings: MapSettings) -> JobRequest:
     """``gap.map``: a joint UMAP of drawn pairs; more than there are means all.
 
     Raises:
         BadRequest: a setting is out of range.
     """
+    return JobRequest("gap.map", _laid_out(held, settings), f"Joint UMAP of {held.title}")
+
+
+def first_job(held: Space, settings: MapSettings) -> JobRequest:
+    """``gap.first``: the first picture of a large map. Raises ``BadRequest`` as above."""
+    return JobRequest("gap.first", _laid_out(held, settings), f"First map of {held.title}")
+
+
+def refined_job(held: Space, settings: MapSettings) -> JobRequest:
+    """``gap.refined``: the large map itself. Raises ``BadRequest`` as above."""
+    return JobRequest("gap.refined", _laid_out(held, settings), f"Map of {held.title}, refined")
+
+
+def graph_job(held: Space, settings: MapSettings) -> JobRequest:
+    """``gap.graph``: neighbours of drawn pairs, whatever the least distance."""
+    params = {k: v for k, v in _laid_out(held, settings).items() if k != "min_dist"}
+    return JobRequest("gap.graph", params, f"Neighbours in {held.title}")
+
+
+def settings_of(params: Mapping[str, JSON]) -> MapSettings:
+    """The settings that the params of such a job name."""
+    return MapSettings(**{name: params[name] for name in MapSettings.__slots__})  # type: ignore[arg-type]  # each was checked by the job's maker
+
+
+def _laid_out(held: Space, settings: MapSettings) -> dict[str, JSON]:
     asked = settings.checked()
-    params = {
+    return {
         **named(held),
         "count": min(asked.count, len(held)),
         "seed": asked.seed,
         "neighbours": asked.neighbours,
         "min_dist": round(asked.min_dist, 4),
     }
-    return JobRequest("gap.map", params, f"Joint UMAP of {held.title}")
+
+
+def picture_key(key: str, number: int) -> str:
+    """Under which the n-th picture of a refinement lies while it goes on."""
+    return key_of("gap.picture", 1, of=key, number=number)
+
+
+def index_job(held: Space) -> JobRequest:
+    """``gap.index``: what finds neighbours among very many pairs."""
+    return JobRequest("gap.index", named(held), f"Index of {held.title}")
 
 
 def measure_job(held: Space) -> JobRequest:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,14 @@ from backend.cache import ArrayStore
 from backend.errors import BadRequest, NotFound
 from backend.gap import bundled
 from backend.gap.importer import Imported
-from backend.gap.pairs import Pairs, check
+from backend.gap.pairs import Pairs
 from backend.protocols import F32, I64, U8
 from models.cards import CARDS, read_card
 
 OWN: Final = re.compile(r"own-([0-9a-f]{64})\Z")
 BUNDLED: Final = {f"pairs-{name}": name for name in bundled.VARIANTS}
 PAIRS: Final = "pairs"
-MOST_PAIRS: Final = 20_000  # what the page lays out, drags and lists
+MOST_PAIRS: Final = 1_000_000  # what the page lays out and lists
 TEMPERATURE: Final = 0.01
 DEFAULT: Final = ("pairs-rankclip", "pairs-clip", "pairs-random")
 
@@ -84,9 +84,7 @@ class Space:
 
     def distinct_texts(self) -> I64:
         """The first pair of each caption, in order; every pair where captions are unknown."""
-        if not all(self.captions):
-            return np.arange(len(self))
-        return np.sort(np.unique(np.asarray(self.captions), return_index=True)[1])
+        return _first_of(self.captions)
 
     def row(self, number: int) -> int:
         """The row itself.
@@ -112,13 +110,12 @@ def load(key: str, store: ArrayStore | None = None) -> Space:
 
         return registered.load(key)
     found = OWN.match(key)
-    arrays = store.get(found[1]) if found and store is not None else None
-    if arrays is None or "about" not in arrays:
-        raise NotFound(
-            f"There is no space {key[:40]!r} here.",
-            f"Bundled are {', '.join(BUNDLED)}; imported arrays must be imported again.",
-        )
-    return _own(key, arrays)
+    if found and store is not None and store.has(found[1]):
+        return _own(key, store)
+    raise NotFound(
+        f"There is no space {key[:40]!r} here.",
+        f"Bundled are {', '.join(BUNDLED)}; imported arrays must be imported again.",
+    )
 
 
 @lru_cache(maxsize=8)
@@ -155,7 +152,7 @@ def put(found: Imported, title: str, store: ArrayStore) -> str:
     pairs = found.pairs
     if len(pairs) > MOST_PAIRS:
         raise BadRequest(
-            f"{len(pairs):,} pairs are more than this page can lay out and drag.",
+            f"{len(pairs):,} pairs are more than this page can lay out.",
             f"Give up to {MOST_PAIRS:,} of them; python -m backend gap measure takes any number.",
         )
     images, texts = pairs.block(0, len(pairs))
@@ -187,16 +184,15 @@ def _name_of(arrays: Mapping[str, NDArray[Any]]) -> str:
     return sha.hexdigest()
 
 
-@lru_cache(maxsize=8)
-def _opened(key: str, text: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(text)
-    return found
-
-
-def _own(key: str, arrays: Mapping[str, NDArray[Any]]) -> Space:
-    about = _opened(key, arrays["about"].astype(np.uint8).tobytes())
-    pairs = check(arrays["images"], arrays["texts"])
-    n, captions = len(pairs), tuple(about["captions"])
+@lru_cache(maxsize=4)
+def _own(key: str, store: ArrayStore) -> Space:
+    """Imported pairs, mapped: they were checked and scaled when they were put."""
+    arrays = store.mapped(key.removeprefix("own-"))
+    if arrays is None or "about" not in arrays:
+        raise NotFound("These pairs are no longer stored.", "Import them again.")
+    about: dict[str, Any] = json.loads(arrays["about"].astype(np.uint8).tobytes())
+    images, texts = (cast(F32, arrays[name]) for name in ("images", "texts"))
+    n, captions = len(images), tuple(about["captions"])
     known = hashlib.sha256("\n".join(captions).encode()).hexdigest()[:16] if captions else ""
     thumbs = arrays.get("thumbs")
     return Space(
@@ -204,8 +200,8 @@ def _own(key: str, arrays: Mapping[str, NDArray[Any]]) -> Space:
         title=about["title"],
         note="imported embeddings",
         set_key=f"own {n} {known}",
-        images=pairs.images,
-        texts=pairs.texts,
+        images=images,
+        texts=texts,
         captions=captions or ("",) * n,
         groups=tuple(about["labels"]),
         concepts=concepts_of(captions, n),
@@ -217,6 +213,13 @@ def _own(key: str, arrays: Mapping[str, NDArray[Any]]) -> Space:
         fingerprint=key[4:20],
         thumbs=None if thumbs is None else thumbs.astype(np.uint8, copy=False),
     )
+
+
+@lru_cache(maxsize=8)
+def _first_of(captions: tuple[str, ...]) -> I64:
+    if not all(captions):
+        return np.arange(len(captions))
+    return np.sort(np.unique(np.asarray(captions), return_index=True)[1])
 
 
 def concepts_of(captions: tuple[str, ...], n: int) -> I64:

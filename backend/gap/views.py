@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from backend.gap.nearest import nearest
 from backend.gap.requests import MapSettings
 from backend.gap.spaces import Space
 from backend.gap.words import distinctive
-from backend.gap.work import NAMES
+from backend.gap.work import NAMES, dragged
 from backend.jobs import JobRequest
 from backend.protocols import F32, I64
 
@@ -47,11 +47,24 @@ def stored(store: ArrayStore, job: JobRequest) -> dict[str, NDArray[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Places of the drawn pairs of one space: rows (m,), images and texts (m, 2)."""
+    """Places of the drawn pairs of one space as they are shown.
+
+    Attributes:
+        rows: (m,) which pairs; images, texts: (m, 2) their places.
+        key: of the stored result; what is shown is (stored - ``middle``) @ ``turn``, (2,) and
+            (2, 2).
+        refines: what makes a better one of it, if anything does.
+        recall: share of the true neighbours that the layout knows of; None where it knows all.
+    """
 
     rows: I64
     images: F32
     texts: F32
+    key: str = ""
+    middle: F32 = field(default_factory=lambda: np.zeros(2, np.float32))
+    turn: F32 = field(default_factory=lambda: np.eye(2, dtype=np.float32))
+    refines: JobRequest | None = None
+    recall: float | None = None
 
 
 def layouts(
@@ -68,17 +81,42 @@ def layouts(
     found: list[Layout] = []
     first: dict[str, Layout] = {}
     for space in held:
-        arrays = stored(store, requests.map_job(space, settings))
-        one = Layout(arrays["rows"], *_centred(arrays["images"], arrays["texts"]))
+        one = _centred(_stored_layout(store, space, settings))
         base = first.setdefault(space.set_key, one)
         found.append(one if base is one else aligned(one, base))
     reach = max(float(np.abs(part).max()) for one in found for part in (one.images, one.texts))
     return found, 1.06 * reach
 
 
-def _centred(images: F32, texts: F32) -> tuple[F32, F32]:
-    middle = (images.mean(axis=0) + texts.mean(axis=0)) / 2
-    return images - middle, texts - middle
+def _stored_layout(store: ArrayStore, held: Space, settings: MapSettings) -> Layout:
+    """The best that is stored; of a large map also a picture on the way to it.
+
+    Raises:
+        NotComputed: there is none.
+    """
+    if not requests.is_large(held, settings):
+        job = requests.map_job(held, settings)
+        return _read_layout(job.key, stored(store, job))
+    best, first = requests.refined_job(held, settings), requests.first_job(held, settings)
+    arrays = store.get(best.key)
+    if arrays is not None:
+        return _read_layout(best.key, arrays)
+    for number in range(requests.PICTURES, 0, -1):
+        key = requests.picture_key(best.key, number)
+        arrays = store.get(key)
+        if arrays is not None:
+            return replace(_read_layout(key, arrays), refines=best)
+    return replace(_read_layout(first.key, stored(store, first)), refines=best)
+
+
+def _read_layout(key: str, arrays: Mapping[str, NDArray[Any]]) -> Layout:
+    recall = float(arrays["recall"]) if "recall" in arrays else None
+    return Layout(arrays["rows"], arrays["images"], arrays["texts"], key, recall=recall)
+
+
+def _centred(one: Layout) -> Layout:
+    middle = (one.images.mean(axis=0) + one.texts.mean(axis=0)) / 2
+    return replace(one, images=one.images - middle, texts=one.texts - middle, middle=middle)
 
 
 def aligned(one: Layout, base: Layout) -> Layout:
@@ -87,16 +125,18 @@ def aligned(one: Layout, base: Layout) -> Layout:
     other = np.concatenate([base.images, base.texts]).astype(np.float64)
     left, _, right = np.linalg.svd(mine.T @ other)
     turn = (left @ right).astype(np.float32)
-    return Layout(one.rows, one.images @ turn, one.texts @ turn)
+    return replace(one, images=one.images @ turn, texts=one.texts @ turn, turn=one.turn @ turn)
 
 
 def numbers(store: ArrayStore, held: Space) -> dict[str, Any]:
-    """``{n, width, rows: [{name, value, low, high}], gaps: (n,), histograms}``.
+    """``{n, width, rows: [{name, value, low, high}], result, gaps: (n,), histograms}``; ``result``
+    is the key under which the gaps are stored.
 
     Raises:
         NotComputed: the space has not been measured yet.
     """
-    arrays = stored(store, requests.measure_job(held))
+    job = requests.measure_job(held)
+    arrays = stored(store, job)
     rows = [
         {"name": name, "value": float(value), "low": float(low), "high": float(high)}
         for name, value, (low, high) in zip(NAMES, arrays["values"], arrays["ends"], strict=True)
@@ -105,6 +145,7 @@ def numbers(store: ArrayStore, held: Space) -> dict[str, Any]:
         "n": len(held),
         "width": held.images.shape[1],
         "rows": rows,
+        "result": job.key,
         "gaps": arrays["gaps"],
         "n_unmatched": int(arrays["unmatched"].sum()),
         "is_uniformity_exact": bool(arrays["is_exact"]),
@@ -147,8 +188,9 @@ def shifts(arrays: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
 
 
 def swept(store: ArrayStore, held: Space, top: int) -> dict[str, Any]:
-    """``{points, best, gap, tops}``; ``best`` is the number of the point with the highest recall at
-    ``top``, text to image; of equal ones that with the smallest move.
+    """``{points, best, gap, tops, n}``; ``n`` pairs are moved; ``best`` is the number of
+    the point with the highest recall at ``top``, text to image; of equal ones that with the
+    smallest move.
 
     Raises:
         NotComputed: the space has not been swept yet.
@@ -157,7 +199,13 @@ def swept(store: ArrayStore, held: Space, top: int) -> dict[str, Any]:
     key = str(top) if str(top) in points[0]["recall"]["text_to_image"] else "1"
     order = [(-p["recall"]["text_to_image"][key], abs(p["delta"])) for p in points]
     still = min(points, key=lambda p: abs(p["delta"]))
-    return {"points": points, "best": order.index(min(order)), "gap": still["gap"], "top": int(key)}
+    return {
+        "points": points,
+        "best": order.index(min(order)),
+        "gap": still["gap"],
+        "top": int(key),
+        "n": len(dragged(len(held))),
+    }
 
 
 def neighbours(held: Space, row: int) -> dict[str, Any]:
@@ -166,20 +214,33 @@ def neighbours(held: Space, row: int) -> dict[str, Any]:
     Raises:
         NotFound: there is no such pair.
     """
-    held.row(row)
     pool = held.distinct_texts()
-    image, text = held.images[row : row + 1], held.texts[row : row + 1]
+    image, text = held.images[held.row(row)][None], held.texts[row][None]
     most = min(NEIGHBOURS, len(pool))
     texts, to_texts = nearest(image, held.texts[pool], most, is_checked=True)
     most = min(NEIGHBOURS, len(held))
     images, to_images = nearest(text, held.images, most, is_checked=True)
-    cosine = float(held.images[row] @ held.texts[row])
+    return _near(held, row, (pool[texts[0]], to_texts[0]), (images[0], to_images[0]))
+
+
+def found_near(held: Space, row: int, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """The same from the answer of ``gap.near``, with ``recall``, the lower one of both ways; each
+    caption once.
+    """
+    captions = [held.captions[text] or str(text) for text in arrays["texts"].tolist()]
+    once = [i for i, one in enumerate(captions) if one not in captions[:i]][:NEIGHBOURS]
+    texts = (arrays["texts"][once], arrays["to_texts"][once])
+    images = (arrays["images"][:NEIGHBOURS], arrays["to_images"][:NEIGHBOURS])
+    return {**_near(held, row, texts, images), "recall": float(arrays["recall"].min())}
+
+
+def _near(held: Space, row: int, texts: tuple[I64, F32], images: tuple[I64, F32]) -> dict[str, Any]:
     return {
         "row": row,
-        "cosine": cosine,
+        "cosine": float(held.images[row] @ held.texts[row]),
         "gap": float(np.linalg.norm(held.images[row] - held.texts[row])),
-        "texts": _listed(held, row, pool[texts[0]], to_texts[0]),
-        "images": _listed(held, row, images[0], to_images[0]),
+        "texts": _listed(held, row, *texts),
+        "images": _listed(held, row, *images),
     }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
 from backend.gap import joint_map, slider, spaces
+from backend.gap.measures import Progress
 from backend.gap.measures import measure as measured
 from backend.gap.slider import Point, Slider
 from backend.gap.spaces import Space
@@ -21,7 +22,11 @@ BOOTSTRAP: Final = 200
 BINS: Final = 96
 COSINES: Final = (-1.0, 1.0)
 BLOCK: Final = 1_024
+COUNTED: Final = 20_000
 PLACES: Final = 41
+DRAGGED_TO: Final = 10_000
+DRAGGED: Final = 5_000
+"""Pairs that the slider moves where there are more than DRAGGED_TO."""
 TOPS: Final = (1, 5, 10)
 _lock = threading.Lock()
 
@@ -45,10 +50,10 @@ def layout(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     found = joint_map.joint_map(
         held.images,
         held.texts,
-        count=_whole(params, "count"),
-        neighbours=_whole(params, "neighbours"),
-        min_dist=float(_number(params, "min_dist")),
-        seed=_whole(params, "seed"),
+        count=whole(params, "count"),
+        neighbours=whole(params, "neighbours"),
+        min_dist=number(params, "min_dist"),
+        seed=whole(params, "seed"),
     )
     return {"rows": found.rows, "images": found.images, "texts": found.texts}
 
@@ -67,7 +72,7 @@ def numbers(params: Mapping[str, JSON], ticket: Any) -> Arrays:
         "values": np.array(values),
         "ends": np.array(ends, np.float64),
         "gaps": report.pair_gaps,
-        "unmatched": unmatched(held),
+        "unmatched": unmatched(held, ticket),
         "is_exact": np.array(report.is_uniformity_exact),
     }
 
@@ -79,29 +84,32 @@ NAMES: Final = (
 """Rows of the table of numbers, in order; ``alignment`` is the mean cosine of matched pairs."""
 
 
-def unmatched(held: Space) -> I64:
-    """(BINS,) counts of the cosines of images with texts of other pairs, all n (n - 1) of them, in
-    equal bins over COSINES.
+def unmatched(held: Space, progress: Progress = lambda done, total: None) -> I64:
+    """(BINS,) counts of the cosines of images with texts of other pairs, all n (n - 1) of them, or
+    those of COUNTED drawn pairs where there are more, in equal bins over COSINES.
     """
     counts = np.zeros(BINS, np.int64)
-    for start in range(0, len(held), BLOCK):
-        rows = held.images[start : start + BLOCK] @ held.texts.T
+    drawn = held.pairs.take(joint_map.sample(len(held), COUNTED))
+    for start in range(0, len(drawn), BLOCK):
+        rows = drawn.images[start : start + BLOCK] @ drawn.texts.T
         own = np.arange(len(rows))
         counts += np.histogram(np.clip(rows, *COSINES), bins=BINS, range=COSINES)[0]
         mine = np.clip(rows[own, start + own], *COSINES)
         counts -= np.histogram(mine, bins=BINS, range=COSINES)[0]
+        progress(min(start + BLOCK, len(drawn)), len(drawn))
     return counts
 
 
 @lru_cache(maxsize=4)
 def _slider(key: str, folder: str) -> Slider:
     held = spaces.load(key, _stores[folder])
+    rows = dragged(len(held))
     return Slider(
-        held.images,
-        held.texts,
-        concepts=held.concepts,
-        groups=held.groups or None,
-        labels=held.labels,
+        held.images[rows],
+        held.texts[rows],
+        concepts=held.concepts[rows],
+        groups=[held.groups[row] for row in rows] if held.groups else None,
+        labels=None if held.labels is None else held.labels[rows],
         classes=held.classes,
         tops=TOPS,
         temperature=held.temperature,
@@ -109,6 +117,11 @@ def _slider(key: str, folder: str) -> Slider:
 
 
 _stores: dict[str, ArrayStore] = {}
+
+
+def dragged(n: int) -> I64:
+    """Which of n pairs the slider moves: all, or DRAGGED of them drawn with seed 0."""
+    return joint_map.sample(n, n if n <= DRAGGED_TO else DRAGGED)
 
 
 def slider_of(params: Mapping[str, JSON], ticket: Any) -> Slider:
@@ -122,7 +135,7 @@ def slider_of(params: Mapping[str, JSON], ticket: Any) -> Slider:
 def place(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     """``gap.at``: one place of the slider. Params: ``space, delta``."""
     moved = slider_of(params, ticket)
-    return packed([moved.at(float(_number(params, "delta")))])
+    return packed([moved.at(number(params, "delta"))])
 
 
 def swept(params: Mapping[str, JSON], ticket: Any) -> Arrays:
@@ -159,14 +172,16 @@ def packed(points: list[Point]) -> Arrays:
     }
 
 
-def _whole(params: Mapping[str, JSON], name: str) -> int:
+def whole(params: Mapping[str, JSON], name: str) -> int:
+    """A parameter that must be a whole number. Raises ``BadRequest``."""
     value = params[name]
     if isinstance(value, bool) or not isinstance(value, int):
         raise BadRequest(f"{name}={value!r} is not a whole number.")
     return value
 
 
-def _number(params: Mapping[str, JSON], name: str) -> float:
+def number(params: Mapping[str, JSON], name: str) -> float:
+    """A parameter that must be a number. Raises ``BadRequest``."""
     value = params[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadRequest(f"{name}={value!r} is not a number.")

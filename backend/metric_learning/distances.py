@@ -117,9 +117,13 @@ class Pairs:
 
     def blocks(self) -> Iterator[slice]:
         """All queries, in pieces whose distances take at most ``BLOCK_BYTES``."""
-        size = max(1, BLOCK_BYTES // (8 * len(self)))
-        for start in range(0, len(self), size):
-            yield slice(start, min(start + size, len(self)))
+        for start in range(0, len(self), self.block_size):
+            yield slice(start, min(start + self.block_size, len(self)))
+
+    @property
+    def block_size(self) -> int:
+        """Queries of one block."""
+        return max(1, BLOCK_BYTES // (8 * len(self)))
 
 
 def pairs(embeddings: ArrayLike, distance: str = "euclidean", fewest: int = FEWEST) -> Pairs:

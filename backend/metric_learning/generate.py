@@ -6,31 +6,21 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backend import metrics
 from backend.cache import ArrayStore, checked_key
 from backend.errors import BadRequest, NotFound
-from backend.metric_learning import cars, mesh_files, meshes, neighbours, properties, rendering
-from backend.metric_learning.distances import pairs
+from backend.metric_learning import cars, columns, mesh_files, meshes, properties, rendering
+from backend.metric_learning.tickets import Ticket
 from backend.protocols import JSON, Arrays
 
 FEWEST, MOST = 10, 2_000
 MOST_MESHES: Final = 12
 SAVE_EVERY: Final = 10
-
-
-class Ticket(Protocol):
-    """Progress with cancel, and earlier results."""
-
-    @property
-    def store(self) -> ArrayStore: ...
-
-    def __call__(self, done: int, total: int) -> None: ...
 
 
 def keep(store: ArrayStore, files: Sequence[tuple[str, bytes]], paint: str) -> dict[str, Any]:
@@ -65,10 +55,10 @@ def generate(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
 
     Returns:
         images (n, 128, 128, 3); names (p,) of the properties and property0 ... (n,) as texts;
-        embeddings (n, 128) by the loss; measured (q,) and nr_precision, r_precision, chance (q,)
-        of the properties that vary.
+        embeddings (n, d) by the loss or the user's model; measured (q,) and nr_precision,
+        r_precision, chance (q,) of the properties that vary.
     """
-    from backend.metric_learning import zoo  # loads torch, which the web process must not
+    from backend.metric_learning import embedders  # loads torch, which the web process must not
 
     held = ticket.store.get(checked_key(str(params.get("meshes", ""))))
     if held is None or "names" not in held:
@@ -83,10 +73,10 @@ def generate(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         images[i], _ = rendering.render(models[row[cars.MODEL]], values)
         if i % SAVE_EVERY == 0:
             ticket(i, len(table) + 1)
-    loss = str(params.get("loss", ""))
-    (x,) = zoo.embeddings(images, [loss])
+    model = embedders.of_params(params, ticket.store, ticket)
+    x = model.embed(images)
     usable = [one for one in properties.table(table) if not one.problem]
-    found = neighbours.hits(pairs(x, zoo.distance(loss)), usable) if usable else ()
+    measured = columns.column(x, usable, model.distance) if usable else columns.nothing()
     kept: dict[str, NDArray[Any]] = {
         "images": images,
         "embeddings": x,
@@ -95,15 +85,8 @@ def generate(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     }
     for k, name in enumerate(table.columns):
         kept[f"property{k}"] = np.array([str(value) for value in table[name]])
-    scores = [metrics.scores(hits, one).mean() for one, hits in zip(usable, found, strict=True)]
-    shares = [
-        metrics.r_precisions(hits, one).mean() for one, hits in zip(usable, found, strict=True)
-    ]
-    kept |= {
-        "nr_precision": np.array(scores, np.float64),
-        "r_precision": np.array(shares, np.float64),
-        "chance": np.array([metrics.chance_level(one) for one in usable], np.float64),
-    }
+    for name in ("nr_precision", "r_precision", "chance"):
+        kept[name] = measured[name].to_numpy(np.float64)
     return kept
 
 

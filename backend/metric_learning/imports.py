@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -37,8 +38,23 @@ def keep(store: ArrayStore, embeddings: bytes, table: bytes, name: str) -> dict[
         )
     if all(one.problem for one in held):
         raise BadRequest(held[0].problem, "Give a column with two values, each of two images.")
+    key, kept = packed(x.astype(np.float32), held)
+    store.put(key, kept)
+    return {
+        "key": key,
+        "n": len(x),
+        "d": x.shape[1],
+        "properties": [one.name for one in held],
+        "notes": [one.problem for one in held if one.problem],
+    }
+
+
+def packed(
+    x: NDArray[Any], held: Sequence[properties.Property]
+) -> tuple[str, dict[str, NDArray[Any]]]:
+    """Embeddings and properties as they are kept, and the name of that: the hash of its content."""
     kept: dict[str, NDArray[Any]] = {
-        "embeddings": x.astype(np.float32),
+        "embeddings": np.asarray(x),
         "names": np.array([one.name for one in held]),
     }
     for k, one in enumerate(held):
@@ -46,14 +62,7 @@ def keep(store: ArrayStore, embeddings: bytes, table: bytes, name: str) -> dict[
     told = hashlib.sha256()
     for key, value in kept.items():
         told.update(f"{key}{value.shape}{value.dtype}".encode() + value.tobytes())
-    store.put(told.hexdigest(), kept)
-    return {
-        "key": told.hexdigest(),
-        "n": len(x),
-        "d": x.shape[1],
-        "properties": [one.name for one in held],
-        "notes": [one.problem for one in held if one.problem],
-    }
+    return told.hexdigest(), kept
 
 
 def array(data: bytes) -> NDArray[np.float64]:

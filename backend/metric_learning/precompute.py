@@ -16,17 +16,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backend import metrics
-from backend.metric_learning import cars, neighbours, properties, shipped, significance, training
+from backend.metric_learning import (
+    cars,
+    columns,
+    neighbours,
+    properties,
+    shipped,
+    significance,
+    training,
+)
 from backend.metric_learning.distances import pairs
-from backend.metric_learning.properties import Property
 from backend.metric_learning.training import BG, FOLDS, IMAGES
 from data.sources import save_npz
 from models import metric_losses, metric_net
 from models.cards import CARDS, WEIGHTS, InputSpec, ModelCard, dump_card, file_sha256
 
 F32 = NDArray[np.float32]
-PERMUTATIONS: Final = 1_999
 MODELS: Final = IMAGES / "models"
 
 
@@ -37,30 +42,6 @@ def trained() -> Iterator[tuple[str, int, bool]]:
             for fold in range(FOLDS):
                 if (MODELS / f"{card.key}{BG if with_bg else ''}-{fold}.json").exists():
                     yield card.key, fold, with_bg
-
-
-def measured(x: F32, held: list[Property], distance: str, with_null: bool) -> pd.DataFrame:
-    """One row for each property: NR-Prec with both sigmas, R-Precision, p by shuffling."""
-    far = pairs(x, distance)
-    rows: list[dict[str, Any]] = []
-    for one, hits in zip(held, neighbours.hits(far, held), strict=True):
-        value = float(metrics.scores(hits, one).mean())
-        row = {
-            "property": one.name,
-            "n": len(x),
-            "nr_precision": value,
-            "nr_variance": float(metrics.scores(hits, one, "variance").mean()),
-            "r_precision": float(metrics.r_precisions(hits, one).mean()),
-            "chance": metrics.chance_level(one),
-            "p_normal": significance.normal_p(value),
-        }
-        if with_null:
-            row["p_permutation"] = significance.permutation_null(far, one, PERMUTATIONS, 0).p
-        rows.append(row)
-    found = pd.DataFrame(rows)
-    if with_null:
-        found["p_holm"] = significance.holm(found["p_permutation"].to_numpy())
-    return found
 
 
 def sensitivity() -> None:
@@ -86,7 +67,8 @@ def _sensitivity(loss: str, fold: int, with_bg: bool, x: F32) -> pd.DataFrame:
     small = shipped.packed(x[: shipped.SHOWN]).astype(np.float32) / shipped.SCALE
     for part in (x, small) if fold == 0 else (x,):
         held = list(shipped.held_properties(len(part)))
-        found = measured(part, held, card.distance, len(part) == shipped.SHOWN)
+        found = columns.column(part, held, card.distance, len(part) == shipped.SHOWN)
+        found["p_normal"] = [significance.normal_p(nr) for nr in found["nr_precision"]]
         found.insert(0, "family", card.family)
         found.insert(0, "loss", loss)
         frames.append(found.assign(fold=fold, with_bg=with_bg))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from backend.metric_learning.meshes import Mesh
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 
 SIDE: Final = 128
@@ -88,28 +90,36 @@ def _turned(x: F32, degrees: float) -> F32:
     return np.ascontiguousarray(x @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32))
 
 
-def _camera(points: F32, height: float, wide: int) -> tuple[F32, F32, F32]:
-    """Rays through the pixels (h, w, 3), the eye (3,), and the points on the screen (v, 3)."""
+@lru_cache(maxsize=8)
+def _view(height: float, wide: int) -> tuple[F32, F32, F64]:
+    """Rays through the pixels (h, w, 3), the eye (3,), and the camera's axes (3, 3).
+
+    Kept, as the camera has few heights and this is a quarter of a render.
+    """
     eye = np.array([0.0, -DISTANCE_M, height])
     ahead = np.array([0.0, 0.0, AIM_M]) - eye
     ahead /= np.linalg.norm(ahead)
     right = np.array([1.0, 0.0, 0.0])
     up = np.cross(right, ahead)
-    moved = (points - eye) @ np.stack([right, up, ahead]).T
+    scale = wide / (2 * HALF_VIEW)
+    steps = (np.arange(wide) + 0.5 - wide / 2) / scale
+    rays = ahead + steps[None, :, None] * right - steps[:, None, None] * up
+    rays /= np.linalg.norm(rays, axis=2, keepdims=True)
+    axes = np.stack([right, up, ahead])
+    return np.ascontiguousarray(rays, np.float32), eye.astype(np.float32), axes
+
+
+def _camera(points: F32, height: float, wide: int) -> tuple[F32, F32, F32]:
+    """Rays through the pixels (h, w, 3), the eye (3,), and the points on the screen (v, 3)."""
+    rays, eye, axes = _view(height, wide)
+    moved = (points - np.array([0.0, -DISTANCE_M, height])) @ axes.T
     far = np.maximum(moved[:, 2], 0.1)
     scale = wide / (2 * HALF_VIEW)
     screen = np.stack(
         [wide / 2 + scale * moved[:, 0] / far, wide / 2 - scale * moved[:, 1] / far, 1 / far],
         axis=1,
     )
-    steps = (np.arange(wide) + 0.5 - wide / 2) / scale
-    rays = ahead + steps[None, :, None] * right - steps[:, None, None] * up
-    rays /= np.linalg.norm(rays, axis=2, keepdims=True)
-    return (
-        np.ascontiguousarray(rays, np.float32),
-        eye.astype(np.float32),
-        np.ascontiguousarray(screen, np.float32),
-    )
+    return rays, eye, np.ascontiguousarray(screen, np.float32)
 
 
 def _sun(points: F32, mesh: Mesh, elevation: float, rotation: float) -> tuple[F32, F32, float]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from backend.errors import BadRequest
 from backend.jobs import JobRequest
-from backend.metric_learning import cars, shipped, views, words
+from backend.metric_learning import cars, own_models, places, shipped, views, words
 from backend.metric_learning.distances import named
 from backend.protocols import JSON
 from models.cards import CARDS, read_card
@@ -36,13 +36,15 @@ def sweep_job(asked: Mapping[str, Any]) -> JobRequest:
         raise BadRequest(f"There is no property {str(name)[:40]!r}.", ", ".join(cars.NAMES))
     row = _row(asked, "row")
     title = f"Sweep of {cars.title(str(name)).lower()}, image {row}"
-    return JobRequest("metric.sweep", {"row": row, "property": str(name), **_names()}, title)
+    params = {"row": row, "property": str(name), **_weights(asked.get("model"), asked)}
+    return JobRequest("metric.sweep", params, title)
 
 
 def maps_job(asked: Mapping[str, Any]) -> JobRequest:
     """``metric.maps``: where every loss looks in an image. Raises ``BadRequest``."""
     row = _row(asked, "row")
-    return JobRequest("metric.maps", {"row": row, **_names()}, f"Attribution, image {row}")
+    params = {"row": row, **_weights(asked.get("model"), asked, with_maps=True)}
+    return JobRequest("metric.maps", params, f"Attribution, image {row}")
 
 
 def pair_job(asked: Mapping[str, Any]) -> JobRequest:
@@ -50,9 +52,32 @@ def pair_job(asked: Mapping[str, Any]) -> JobRequest:
     row, other = _row(asked, "row"), _row(asked, "other")
     if row == other:
         raise BadRequest("A pair needs two different images.", "Choose another neighbour.")
-    loss = views.checked_loss(asked.get("loss"))
-    params: dict[str, JSON] = {"row": row, "other": other, "loss": loss, **_names()}
+    params = {"row": row, "other": other, **_loss_or_model(asked, with_maps=True)}
     return JobRequest("metric.pair", params, f"Pair of images {row} and {other}")
+
+
+def model_job(asked: Mapping[str, Any]) -> JobRequest:
+    """``metric.model``: a registered model's column of the heat map. Raises ``BadRequest``."""
+    own = own_models.find(str(asked.get("model", "")))
+    return JobRequest("metric.model", _weights(own.key, asked), f"{own.title} on the test cars")
+
+
+def place_job(asked: Mapping[str, Any]) -> JobRequest:
+    """``metric.place``: a registered model's embedding on a plane. Raises ``BadRequest``."""
+    own, method = own_models.find(str(asked.get("model", ""))), asked.get("method")
+    if method not in places.METHODS:
+        raise BadRequest(f"There is no map {str(method)[:40]!r}.", f"{', '.join(places.METHODS)}.")
+    params = {"method": str(method), **_weights(own.key, asked)}
+    return JobRequest("metric.place", params, f"{places.METHODS[str(method)]} of {own.title}")
+
+
+def values_job(asked: Mapping[str, Any]) -> JobRequest:
+    """``metric.values``: NR-Prec by each value, of all losses or of a registered model.
+
+    Raises ``BadRequest``.
+    """
+    params = _weights(asked.get("model"), asked)
+    return JobRequest("metric.values", params, "NR-Prec by each value")
 
 
 def swap_job(asked: Mapping[str, Any]) -> JobRequest:
@@ -101,8 +126,7 @@ def generate_job(asked: Mapping[str, Any]) -> JobRequest:
         "varied": [str(one) for one in varied],
         "n": n,
         "seed": seed,
-        "loss": views.checked_loss(asked.get("loss")),
-        **_names(),
+        **_loss_or_model(asked),
     }
     return JobRequest("metric.generate", params, f"{n} renders of your meshes")
 
@@ -111,11 +135,36 @@ MAKERS: Final[dict[str, Any]] = {
     "sweep": sweep_job,
     "maps": maps_job,
     "pair": pair_job,
+    "model": model_job,
+    "place": place_job,
+    "values": values_job,
     "swap": swap_job,
     "words": words_job,
     "own": own_job,
     "generate": generate_job,
 }
+
+
+def _weights(model: object, asked: Mapping[str, Any], with_maps: bool = False) -> dict[str, JSON]:
+    """What names the weights, the images and, of a model of the user's, the distance.
+
+    Raises:
+        BadRequest: there is no such model or distance; with maps also: it passes no gradients.
+    """
+    if model is None:
+        return _names()
+    own = own_models.find(str(model))
+    if with_maps and own.why_no_maps:
+        raise BadRequest(own.why_no_maps)
+    distance = named(str(asked.get("distance", "euclidean")))
+    return {**own.named(), "distance": distance, "data": data_name()}
+
+
+def _loss_or_model(asked: Mapping[str, Any], with_maps: bool = False) -> dict[str, JSON]:
+    """As :func:`_weights`, for what works on one model: the key ``loss`` names either kind."""
+    if own_models.is_own(asked.get("loss")):
+        return _weights(asked["loss"], asked, with_maps)
+    return {"loss": views.checked_loss(asked.get("loss")), **_names()}
 
 
 def _names() -> dict[str, JSON]:

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from backend import metrics
-from backend.metric_learning import neighbours, significance
+from backend.metric_learning import counting, significance
+from backend.metric_learning.counting import Counts
 from backend.metric_learning.distances import pairs
 from backend.metric_learning.neighbours import Ties
 from backend.metric_learning.properties import Property
@@ -71,6 +72,7 @@ def sensitivity(
     permutations: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
+    counted: Counts | None = None,
 ) -> Sensitivity:
     """NR-Prec of every property, from one pass over the distances.
 
@@ -83,6 +85,7 @@ def sensitivity(
     Args:
         embeddings: ``(n, d)``.
         permutations: shufflings of each property's labels; 0 for none.
+        counted: what these properties without the problematic ones were counted to, elsewhere.
 
     Raises:
         BadRequest: as :func:`backend.metric_learning.distances.pairs` and
@@ -90,16 +93,19 @@ def sensitivity(
     """
     held = pairs(embeddings, distance)
     usable = [one for one in properties if not one.problem]
-    found = neighbours.hits(held, usable, ties, progress) if usable else np.empty((0, 0))
-    measured = {one.name: hits for one, hits in zip(usable, found, strict=True)}
+    if counted is None and usable:
+        counted = counting.counts(held, usable, ties, permutations, seed, progress)
+    place = {one.name: k for k, one in enumerate(usable)}
     rows = []
     for one in properties:
         row: dict[str, Any] = {"property": one.name, "values": len(one.values), "queries": 0}
-        if one.name in measured:
-            row |= _row(one, measured[one.name], sigma, len(held))
-        if permutations and not one.problem:
-            null = significance.permutation_null(held, one, permutations, seed, progress)
-            row |= {"z_permutation": null.z, "p_permutation": null.p}
+        if counted is not None and one.name in place:
+            k = place[one.name]
+            row |= _row(one, counted.hits[k], sigma, len(held))
+            if permutations:
+                given = counted.by_index[k], counted.shuffled[k]
+                null = significance.permutation_null(held, one, permutations, seed, counted=given)
+                row |= {"z_permutation": null.z, "p_permutation": null.p}
         rows.append(row | {"note": one.problem or _singles(one)})
     frame = pd.DataFrame(rows).reindex(columns=_columns(permutations))
     if permutations:

@@ -52,11 +52,16 @@ def permutation_null(
     permutations: int = 1_999,
     seed: int = 0,
     progress: Progress | None = None,
+    counted: tuple[F64, F64] | None = None,
 ) -> Null:
     """What NR-Prec would be if the property had nothing to do with the embedding.
 
     Added to the source, whose rule of 2.576 takes a mean of dependent scores for one standard
     normal. Embeddings stay; one property's labels are shuffled.
+
+    Args:
+        counted: hits ``(n,)`` with ties by index and those of the shufflings ``(v, p)``, where they
+            have been counted already.
 
     Raises:
         BadRequest: the number of permutations is out of range, or the property has no two values.
@@ -67,8 +72,11 @@ def permutation_null(
         raise BadRequest(f"{permutations} permutations are out of range.", f"Give 1 to {MOST}.")
     if classes.problem:
         raise BadRequest(classes.problem)
-    observed = float(scores(neighbours.hits(held, [classes])[0], classes).mean())
-    found = neighbours.shuffled_hits(held, classes, permutations, seed, progress)
+    if counted is None:
+        found = neighbours.shuffled_hits(held, classes, permutations, seed, progress)
+        counted = neighbours.hits(held, [classes])[0], found
+    hits, found = counted
+    observed = float(scores(hits, classes).mean())
     count = classes.counts.astype(np.float64)
     wanted, p = count - 1, count / count.sum()
     asked = wanted > 0

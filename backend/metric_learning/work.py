@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend import metrics
-from backend.cache import ArrayStore, checked_key
+from backend.cache import checked_key
 from backend.errors import BadRequest, NotFound
 from backend.metric_learning import (
     attribution,
     backgrounds,
+    columns,
+    embedders,
     neighbours,
+    own_models,
     properties,
     rendering,
     shipped,
-    significance,
     sweeps,
     words,
     zoo,
 )
 from backend.metric_learning.distances import pairs, pairwise
+from backend.metric_learning.tickets import Ticket
 from backend.protocols import JSON, Arrays
 from models import metric_losses, metric_net
 from models.metric_features import tensor
@@ -32,17 +35,7 @@ F32 = NDArray[np.float32]
 
 SAMPLES: Final = 8
 SWAPS, SWAPPED_NEAR = 4, 8
-OWN_PERMUTATIONS: Final = 1_999
 PLAIN: Final = tuple(metric_losses.BY_KEY)
-
-
-class Ticket(Protocol):
-    """Progress with cancel, and earlier results."""
-
-    @property
-    def store(self) -> ArrayStore: ...
-
-    def __call__(self, done: int, total: int) -> None: ...
 
 
 def row_of(params: Mapping[str, JSON], name: str = "row") -> int:
@@ -65,7 +58,8 @@ def drawn(row: int) -> tuple[NDArray[np.uint8], F32]:
 
 
 def sweep(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
-    """``metric.sweep``: one property of one car changed, seen by every loss.
+    """``metric.sweep``: one property of one car changed, seen by every loss, or by a model of the
+    user's.
 
     Returns:
         images (k, 128, 128, 3); values (k,) texts; steps (k,); own (1,); losses (m,); distances
@@ -74,14 +68,16 @@ def sweep(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     row, name = row_of(params), str(params.get("property", ""))
     held = sweeps.strip(shipped.model(row), shipped.values(row), name, shipped.meshes())
     ticket(1, 3)
-    found = zoo.embeddings(held.images, PLAIN)
+    if own_models.is_own(params.get("model")):
+        models = [embedders.of_params(params, ticket.store, ticket)]
+        found = [models[0].embed(held.images)]
+    else:
+        models = [embedders.bundled(loss) for loss in PLAIN]
+        found = list(zoo.embeddings(held.images, PLAIN))
     ticket(2, 3)
     told = [
-        sweeps.answers(
-            *(each, held.own, held.steps),
-            *(shipped.embedding(loss), zoo.distance(loss), row),
-        )
-        for each, loss in zip(found, PLAIN, strict=True)
+        sweeps.answers(each, held.own, held.steps, one.others(), one.distance, row)
+        for each, one in zip(found, models, strict=True)
     ]
     distances = np.stack([one["distances"] for one in told])
     return {
@@ -89,7 +85,7 @@ def sweep(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         "values": np.array(held.values),
         "steps": held.steps,
         "own": np.array([held.own]),
-        "losses": np.array(PLAIN),
+        "losses": np.array([one.key for one in models]),
         "distances": distances.astype(np.float32),
         "swaps": np.stack([one["swaps"] for one in told]).astype(np.float32),
         "slopes": np.stack([one["slope"] for one in told]).astype(np.float32),
@@ -98,28 +94,45 @@ def sweep(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
 
 
 def maps(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
-    """``metric.maps``: where every loss looks in one image.
+    """``metric.maps``: where every loss, or a model of the user's, looks in one image.
 
     Returns:
-        losses (m,); maps (m, 64, 64) uint8; pearson and jsd (m, m); focus (m,).
+        losses (m,); maps (m, 64, 64) uint8; pearson and jsd (m, m); focus (m,), NaN where a model
+        has no gradient here.
+
+    Raises:
+        BadRequest: the user's model passes no gradients; says why.
     """
     image, share = drawn(row_of(params))
-    found = attribution.smoothgrad_of_tails(
-        lambda x: metric_net.front(zoo.trunk(), x),
-        [zoo.tail(loss) for loss in PLAIN],
-        [zoo.distance(loss) for loss in PLAIN],
-        tensor(image[None]).numpy(),
-        samples=SAMPLES,
-        progress=ticket,
-    )
+    x = tensor(image[None]).numpy()
+    if own_models.is_own(params.get("model")):
+        one = embedders.of_params(params, ticket.store, ticket)
+        names: tuple[str, ...] = (one.key,)
+        found = attribution.smoothgrad_distance(
+            one.graded, x, one.distance, samples=SAMPLES, progress=ticket
+        )[None]
+    else:
+        names = PLAIN
+        found = attribution.smoothgrad_of_tails(
+            lambda x: metric_net.front(zoo.trunk(), x),
+            [zoo.tail(loss) for loss in PLAIN],
+            [zoo.distance(loss) for loss in PLAIN],
+            x,
+            samples=SAMPLES,
+            progress=ticket,
+        )
     told = attribution.matrices(found)
     return {
-        "losses": np.array(PLAIN),
+        "losses": np.array(names),
         "maps": small(found[:, 0]),
         "pearson": told["pearson"].astype(np.float32),
         "jsd": told["jsd"].astype(np.float32),
-        "focus": np.array([metrics.focus_score(share, one[0]) for one in found], np.float32),
+        "focus": np.array([_focus(share, one[0]) for one in found], np.float32),
     }
+
+
+def _focus(share: F32, found: F32) -> float:
+    return metrics.focus_score(share, found) if found.any() else float("nan")
 
 
 def small(found: F32, side: int = 64) -> NDArray[np.uint8]:
@@ -134,22 +147,25 @@ def pair(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
 
     Returns:
         maps (2, 64, 64) uint8; distance (1,).
+
+    Raises:
+        BadRequest: a model of the user's passes no gradients; says why.
     """
-    rows, loss = (row_of(params, "row"), row_of(params, "other")), str(params.get("loss", ""))
+    rows = (row_of(params, "row"), row_of(params, "other"))
     images = np.stack([drawn(row)[0] for row in rows])
-    both, tail = zoo.embeddings(images, [loss])[0], zoo.tail(loss)
-    found = []
+    one = embedders.of_params(params, ticket.store, ticket)
+    both, found = one.embed(images), []
     for k in (0, 1):
         made = attribution.smoothgrad_distance(
-            lambda x: tail(metric_net.front(zoo.trunk(), x)),
+            one.graded,
             tensor(images[k : k + 1]).numpy(),
-            zoo.distance(loss),
+            one.distance,
             samples=SAMPLES,
             against=both[1 - k],
         )
         found.append(made[0])
         ticket(k + 1, 2)
-    away = pairwise(both[:1], both[1:], zoo.distance(loss))[0]
+    away = pairwise(both[:1], both[1:], one.distance)[0]
     return {"maps": small(np.stack(found)), "distance": away}
 
 
@@ -243,27 +259,13 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         raise NotFound("These embeddings are no longer held here.", "Open them again.")
     x, held = np.asarray(arrays["embeddings"], np.float32), stored_properties(arrays)
     distance = str(params.get("distance", "euclidean"))
-    far, usable = pairs(x, distance), [one for one in held if not one.problem]
-    if not usable:
+    if all(one.problem for one in held):
         raise BadRequest("No property has two values with two images.", held[0].problem)
-    table: dict[str, list[float]] = {name: [] for name in OWN_COLUMNS}
-    hits = dict(zip([one.name for one in usable], neighbours.hits(far, usable), strict=True))
-    for k, one in enumerate(held):
-        values: dict[str, Any] = dict.fromkeys(OWN_COLUMNS, np.nan)
-        if one.name in hits:
-            null = significance.permutation_null(far, one, OWN_PERMUTATIONS, 0)
-            values |= {
-                "nr_precision": metrics.scores(hits[one.name], one).mean(),
-                "nr_variance": metrics.scores(hits[one.name], one, "variance").mean(),
-                "r_precision": metrics.r_precisions(hits[one.name], one).mean(),
-                "chance": metrics.chance_level(one),
-                "p_permutation": null.p,
-            }
-        for name in OWN_COLUMNS:
-            table[name].append(float(values[name]))
-        ticket(k + 1, len(held) + 2)
-    numbers = {name: np.array(column, np.float64) for name, column in table.items()}
-    numbers["p_holm"] = significance.holm(numbers["p_permutation"])
+    table = columns.column(x, held, distance, with_null=True, progress=ticket)
+    numbers = {
+        name: table[name].to_numpy(np.float64)
+        for name in (*columns.NUMBERS, "p_permutation", "p_holm")
+    }
     where = places(x, ("pca", "umap"))
     notes = [one.problem for one in held if one.problem]
     return {
@@ -272,9 +274,6 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         **numbers,
         **where,
     }
-
-
-OWN_COLUMNS: Final = ("nr_precision", "nr_variance", "r_precision", "chance", "p_permutation")
 
 
 def stored_properties(arrays: Arrays) -> list[properties.Property]:

@@ -182,10 +182,16 @@ def _counts(texts: NDArray[Any]) -> dict[str, int]:
 def _of_files(
     spec: SetSpec, progress: Progress
 ) -> tuple[Index, list[tuple[int, str]], list[str], int]:
+    from backend.registry import apart
+
     found = reading.listed(spec)
     old = _known(spec.name)
-    problems, kept, seen, fresh = list(found.problems), [], [], 0
+    problems, kept, seen = list(found.problems), [], []
     stamps = [_stamp(path) for path in found.paths]
+    named = zip(found.names, stamps, found.paths, strict=True)
+    files = {(name, *stamp): path for name, stamp, path in named}
+    elsewhere = apart.looked({key: files[key] for key in files if key not in old}, progress)
+    old, fresh = {**old, **elsewhere}, len(elsewhere)
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(found.paths), CHUNK):
             progress(start, len(found.paths))

@@ -127,14 +127,14 @@ def _tokenizer(folder: Path) -> str:
 
 def place_all(model: str) -> None:
     """Puts every registered set of pairs into the space of a registered dual encoder."""
-    for name, held in store.sets().items():
+    for name, held in store.listed().sets.items():
         if held.spec.kind == "pairs":
             _place(model, name)
 
 
 def place_set(name: str) -> None:
     """Puts a registered set of pairs into the space of every registered dual encoder."""
-    for model, held in store.models().items():
+    for model, held in store.listed().models.items():
         if held.spec.task == PAIRS:
             _place(model, name)
 
@@ -146,7 +146,7 @@ def placed_in(name: str) -> list[str]:
     folder = index.folder(name)
     return [
         model
-        for model, held in store.models().items()
+        for model, held in store.listed().models.items()
         if held.spec.task == PAIRS and (folder / f"{sets.PART}images-{model}.npy").is_file()
     ]
 

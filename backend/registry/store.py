@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from backend.database import answering, open_engine
-from backend.errors import BadRequest, NotFound
+from backend.errors import BadRequest, NotFound, StorageFull
 from backend.registry.data_spec import SetSpec
 from backend.registry.data_spec import from_json as set_from_json
 from backend.registry.spec import ModelSpec
@@ -24,6 +24,11 @@ from backend.settings import Settings
 
 UNREAD, UNWRITTEN = "The registry cannot be read", "The registry cannot be written"
 FRESH_S: Final = 0.5  # so old may a list be that another process has changed
+REFUSED_S: Final = 2.0  # a database that did not answer is left alone so long
+AWAY: Final = (
+    "Your own models and data sets cannot be reached now, because the database does not answer; "
+    "the bundled ones work."
+)
 
 
 class Tables(DeclarativeBase):
@@ -84,13 +89,31 @@ class OwnSet:
     added_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What pages can offer of the user's own.
+
+    Attributes:
+        away: a sentence while the database does not answer, and nothing is listed; else empty.
+    """
+
+    models: Mapping[str, OwnModel]
+    sets: Mapping[str, OwnSet]
+    away: str = ""
+
+
 class Registry:
-    """Reads and writes both tables; lists are at most half a second old."""
+    """Reads and writes both tables; lists are at most half a second old.
+
+    While the database does not answer, every question raises StorageFull, at once where it has
+    just been asked: pages must not wait for its time-out one after another.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._lock = threading.Lock()
         self._held: tuple[float, dict[str, OwnModel], dict[str, OwnSet]] | None = None
+        self._refused: tuple[float, StorageFull] | None = None
 
     def models(self, *, now: bool = False) -> dict[str, OwnModel]:
         """All registered models by name, the oldest first. Do not change the dict."""
@@ -164,10 +187,17 @@ class Registry:
 
     def _lists(self, now: bool) -> tuple[float, dict[str, OwnModel], dict[str, OwnSet]]:
         with self._lock:
-            held = self._held
-            if held and not now and time.monotonic() - held[0] < FRESH_S:
+            at_s, held, refused = time.monotonic(), self._held, self._refused
+            if held and not now and at_s - held[0] < FRESH_S:
                 return held
-            self._held = held = (time.monotonic(), *_read(self.engine))
+            if refused and at_s - refused[0] < REFUSED_S:
+                raise StorageFull(refused[1].message, refused[1].hint)
+            try:
+                self._held = held = (at_s, *_read(self.engine))
+            except StorageFull as error:
+                self._held, self._refused = None, (time.monotonic(), error)
+                raise
+            self._refused = None
             return held
 
 
@@ -270,6 +300,17 @@ def sets() -> dict[str, OwnSet]:
     """Every registered data set by name."""
     found = current()
     return found.sets() if found else {}
+
+
+def listed(*, now: bool = False) -> Listed:
+    """What pages can offer now: they open without a database too, on what is bundled."""
+    found = current()
+    if found is None:
+        return Listed({}, {})
+    try:
+        return Listed(found.models(now=now), found.sets())
+    except StorageFull:
+        return Listed({}, {}, AWAY)
 
 
 def refuse_taken(name: str, taken: Mapping[str, object], what: str) -> None:

@@ -56,7 +56,7 @@ def sizes_of(held: OwnSet) -> list[Size]:
         return []
     found = [
         model.spec.input
-        for model in store.models().values()
+        for model in store.listed().models.values()
         if not misfit(model.spec.classes, held.spec.classes)
     ]
     found += [size_of(card) for card in _bundled() if card.classes == held.spec.classes]
@@ -77,7 +77,7 @@ def cards_for(size: Size, classes: Sequence[str], *, with_bundled: bool) -> dict
             for card in _bundled()
             if size_of(card) == size and card.classes == tuple(classes)
         }
-    for name, model in store.models().items():
+    for name, model in store.listed().models.items():
         if model.spec.input == size and not misfit(model.spec.classes, classes):
             found[name] = model.spec.card(model.fingerprint)
     return found
@@ -93,7 +93,7 @@ def pairs() -> list[tuple[str, OwnSet, Size]]:
     """Every registered set at every size that a model takes: key, set, size."""
     return [
         (key_of(name, size), held, size)
-        for name, held in store.sets().items()
+        for name, held in store.listed().sets.items()
         for size in sizes_of(held)
     ]
 

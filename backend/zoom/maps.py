@@ -32,7 +32,7 @@ def classifiers() -> dict[str, ModelCard]:
     one or three channels, whose class maps can be computed, and the user's own."""
     own_cards = {
         name: held.spec.card(held.fingerprint)
-        for name, held in store.models().items()
+        for name, held in store.listed().models.items()
         if held.spec.layers and held.validation.get("has_gradients")
     }
     return own_cards | {
@@ -59,6 +59,7 @@ class CamRequest:
 
     def __post_init__(self) -> None:
         if self.model not in classifiers():
+            catalog.card(self.model)  # says so where the user's own cannot be reached now
             raise BadRequest(
                 f"{self.model[:80]!r} is no classifier of images with layers to look into.",
                 f"Choose {', '.join(classifiers())}. {NO_ROLLOUT}",

@@ -31,15 +31,23 @@ PAGES = {
     "crayon-compare": "/crayon?step=compare",
     "insights": "/insights",
     "insights-trust": "/insights?view=trust",
+    "metric": "/metric-learning",
+    "gap": "/modality-gap",
+    "fair": "/fair-retrieval",
+    "library": "/library",
+    "pinboard": "/pinboard",
     "jobs": "/jobs",
     "missing": "/nowhere",
 }
+# Cards of a tab that is not open wait until somebody opens it.
+DRAWN = """() => ![...document.querySelectorAll('.plot-card[data-state=loading]')]
+    .some((card) => card.offsetParent)"""
 WIDTHS = {390: 844, 1280: 800, 1920: 1080}
 
 
 def settled(page: Page) -> None:
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('.plot-card[data-state=loading]')")
+    page.wait_for_function(DRAWN)
     page.wait_for_timeout(400)  # fonts and the last paint; a picture, not a test
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from backend import catalog
 from backend.cache import ArrayStore
 from backend.cluster import parts, ray_jobs
 from backend.errors import BadRequest, Cancelled
+from backend.metric_learning import counting, properties
+from backend.metric_learning.distances import pairs
 from backend.nero.requests import OrbitRequest
 from backend.nero.work import orbit
+from backend.registry import apart
 from backend.settings import PROJECT
+from tests import own_models
 
 pytestmark = [
     pytest.mark.cluster,
@@ -115,7 +120,7 @@ def test_a_job_that_was_cut_off_goes_on_where_it_was(cluster: Any, store: ArrayS
 def test_embeddings_and_maps_in_shards(cluster: Any, store: ArrayStore) -> None:
     for work, name in (("embeddings", "embeddings"), ("crayon.maps", "maps")):
         asked = {"set": "birds"}
-        expected = parts.WORKS[work].part(asked, 0, 64)[name]
+        expected = parts.WORKS[work].part(asked, 0, 64, {})[name]
         patched = parts.ShardedWork(
             lambda _: 64, parts.WORKS[work].part, parts.WORKS[work].join, 32
         )
@@ -123,6 +128,33 @@ def test_embeddings_and_maps_in_shards(cluster: Any, store: ArrayStore) -> None:
             patch.setitem(parts.WORKS, work, patched)
             made = ray_jobs.run(work, asked, store, cluster.address, Watched())
         np.testing.assert_allclose(made[name], expected, atol=1e-5)
+
+
+def test_nr_precision_and_indexes_in_shards(
+    cluster: Any, store: ArrayStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One node is killed while NR-Prec is counted; its shards are counted again elsewhere."""
+    rng = np.random.default_rng(0)
+    x, asked = rng.normal(size=(3000, 16)), [properties.of("a", rng.integers(0, 5, 3000))]
+    expected = counting.counts(pairs(x), asked, permutations=20)
+    monkeypatch.setenv("LOUPE_RAY_ADDRESS", cluster.address)
+    monkeypatch.setitem(parts.WORKS, counting.WORK, replace(parts.WORKS[counting.WORK], rows=250))
+    node = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    watched = Watched(3, lambda: cluster.remove_node(node, allow_graceful=False))
+    how = {"distance": "euclidean", "ties": "index", "permutations": 20, "seed": 0}
+    made = counting.on_cluster(store, x, asked, watched, how)
+    assert watched.seen[-1] == 12
+    np.testing.assert_array_equal(made.hits, expected.hits)
+    np.testing.assert_array_equal(made.shuffled[0], expected.shuffled[0])
+
+    folder = own_models.images(tmp_path / "set", count=20)
+    paths = {"paths": [str(path) for path in sorted(folder.rglob("*.png"))]}
+    monkeypatch.setitem(parts.WORKS, apart.WORK, replace(parts.WORKS[apart.WORK], rows=8))
+    found = ray_jobs.run(apart.WORK, paths, store, cluster.address, Watched())
+    here = apart.part(paths, 0, len(paths["paths"]))
+    for name, array in here.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_mistakes_keep_their_sentence(cluster: Any, store: ArrayStore) -> None:
@@ -141,7 +173,7 @@ def test_a_hard_shard_is_not_tried_for_ever(
         def ready(self) -> bool:
             return True
 
-        def part(self, work: str, params: dict[str, Any], start: int, stop: int) -> Any:
+        def part(self, work: str, params: Any, start: int, stop: int, held: Any) -> Any:
             os._exit(9)
 
     monkeypatch.setattr(ray_jobs, "Holder", Dying)

@@ -84,6 +84,20 @@ def test_every_card_has_a_question_and_a_method(app: dash.Dash, name: str):
         assert "method-card" in kinds, card.id
 
 
+def test_callbacks_name_only_what_is_on_a_page(app: dash.Dash):
+    """What Dash would check in every visitor's browser, if each page's layout were sent there."""
+    with app.server.test_request_context("/"):
+        shown = [page["layout"]() for page in dash.page_registry.values()]
+        shell = app.layout() if callable(app.layout) else app.layout
+    held = {str(getattr(part, "id", "")) for root in [*shown, shell] for part in tree(root)}
+    for row in app.server.test_client().get("/_dash-dependencies").json:
+        outputs = row["output"].strip(".").split("...")
+        named = [out.rpartition(".")[0] for out in outputs if out]
+        named += [one["id"] for one in [*row["inputs"], *row["state"]]]
+        plain = {name for name in named if not name.startswith("{")}
+        assert plain <= held, row["output"]
+
+
 def test_the_second_app_of_a_process_has_the_same_callbacks(app: dash.Dash, tmp_path: Path):
     again = bound(create_app(Settings.from_env({"LOUPE_STATE_DIR": str(tmp_path)})))
     with again.server.test_client() as client:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from backend.errors import BadRequest
+from backend.gap import graph as graphs
 from backend.gap import landmark
 
 
@@ -50,7 +51,7 @@ def test_the_first_picture_is_the_same_for_the_same_seed_and_keeps_groups_togeth
     assert first.shape == (600, 2)
     chosen = landmark.landmarks_of(600, 120, 3)
     assert first[chosen] == pytest.approx(rows[chosen, :2] * 1.1 + 3, abs=1e-5)
-    near = landmark._nearest(first, np.arange(600), 3)
+    near = graphs.nearest_others(first, np.arange(600), 3)
     assert (near % 6 == np.arange(600)[:, None] % 6).mean() > 0.8
     assert landmark.preservation(rows, first) > 3 * 15 / 599  # three times chance
     assert landmark.preservation(rows, rows) == 1.0
@@ -59,7 +60,7 @@ def test_the_first_picture_is_the_same_for_the_same_seed_and_keeps_groups_togeth
 def test_a_row_lies_between_the_landmarks_that_are_most_like_it(rows):
     first = landmark.first_picture(rows, 120, seed=0)
     marks = landmark.landmarks_of(600, 120, 0)
-    near = marks[landmark._nearest(rows[marks], np.array([0]), 1)[0, 0]]
+    near = marks[graphs.nearest_others(rows[marks], np.array([0]), 1)[0, 0]]
     assert near in marks
     other = next(row for row in range(600) if row not in marks)
     far = np.linalg.norm(rows[marks] - rows[other], axis=1)
@@ -70,7 +71,7 @@ def test_a_row_lies_between_the_landmarks_that_are_most_like_it(rows):
 
 def test_neighbours_are_exact_and_another_distance_takes_the_stored_graph(rows):
     rows = rows[:100]
-    graph = landmark.neighbours_of(rows, 10)
+    graph = graphs.neighbours_of(rows, 10)
     far = np.linalg.norm(rows[:, None] - rows[None], axis=2)
     assert (graph.rows == np.argsort(far, axis=1, kind="stable")[:, :10]).all()
     assert graph.distances == pytest.approx(np.sort(far, axis=1)[:, :10], abs=1e-4)
@@ -83,11 +84,11 @@ def test_neighbours_are_exact_and_another_distance_takes_the_stored_graph(rows):
     ("call", "words"),
     [
         (lambda rows: landmark.first_picture(rows[:3]), "3 rows"),
-        (lambda rows: landmark.neighbours_of(rows[:9], 9), "9 neighbours"),
+        (lambda rows: graphs.neighbours_of(rows[:9], 9), "9 neighbours"),
         (lambda rows: landmark.first_picture(np.full((9, 2), np.nan)), "not finite"),
-        (lambda rows: landmark.layout(rows[:5], landmark.neighbours_of(rows[:9], 3)), "9 rows"),
+        (lambda rows: landmark.layout(rows[:5], graphs.neighbours_of(rows[:9], 3)), "9 rows"),
         (
-            lambda rows: landmark.layout(rows[:9], landmark.neighbours_of(rows[:9], 3), min_dist=2),
+            lambda rows: landmark.layout(rows[:9], graphs.neighbours_of(rows[:9], 3), min_dist=2),
             "min_dist = 2",
         ),
     ],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,63 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from backend.crayon import library as folders
-from backend.errors import BadRequest, NotFound
-from backend.insights import contents, image_files, importer, library, stash, table
+from backend.errors import BadRequest
+from backend.insights import importer, library, table
 from backend.insights.importer import Upload
 from backend.insights.table import cell_text, column_map, parsed_map
-from backend.settings import Settings
-
-HEAD = "content_id,experiment_id,domain,text,image,impressions,clicks"
-ROWS = [
-    f"c{i},e{i // 3},{('mail', 'shop')[i // 15]},Offer number {i},{i % 3}.png,{1000 + i},{10 + i}"
-    for i in range(30)
-]
+from tests.insights_uploads import BAD_ROWS, HEAD, ROWS, archive, empty, own_folder, png, upload
 
 
 @pytest.fixture
 def state(tmp_path, monkeypatch):
-    """A state folder of its own, and an allowed folder."""
-    (tmp_path / "mine").mkdir()
-    env = {"LOUPE_STATE_DIR": str(tmp_path / "state"), "LOUPE_IMAGE_ROOTS": str(tmp_path / "mine")}
-    monkeypatch.setattr(folders, "_settings", Settings.from_env(env))
-    return tmp_path / "mine"
-
-
-def png(width=40, height=30, colour=(200, 30, 60)):
-    out = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(out, "PNG")
-    return out.getvalue()
-
-
-def empty(width, height):
-    """A large black picture in few bytes, quickly made."""
-    out = io.BytesIO()
-    Image.new("1", (width, height)).save(out, "PNG", compress_level=1)
-    return out.getvalue()
-
-
-def archive(**files):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as packed:
-        for name, data in files.items():
-            packed.writestr(name, data)
-    return out.getvalue()
-
-
-PICTURES = archive(
-    **{
-        "pack/0.png": png(),
-        "pack/1.png": png(30, 40, (9, 200, 9)),
-        "pack/2.png": png(colour=(0, 0, 250)),
-    }
-)
-
-
-def upload(rows=ROWS, head=HEAD, images=PICTURES, name="table.csv"):
-    return Upload("\n".join([head, *rows]).encode(), name, images)
+    return own_folder(tmp_path, monkeypatch)
 
 
 def test_a_table_with_a_zip_becomes_contents():
@@ -105,29 +58,9 @@ def test_tables_without_images_without_texts_and_without_experiments():
     assert np.isnan(pictures.clicks).all()
 
 
-BAD = [
-    ("c0,e0,mail,Again,0.png,100,5", "Row 31 has the content id 'c0' of row 1."),
-    ("x,e0,mail,More clicks,0.png,100,101", "Row 31 has 101 clicks of 100 impressions"),
-    ("x,e0,mail,No views,0.png,0,0", "Row 31 has 0 impressions, so it has no success rate."),
-    ("x,e0,mail,Fewer,0.png,-3,0", "Row 31 has -3 impressions"),
-    ("x,e0,mail,Minus,0.png,100,-1", "Row 31 has -1 clicks"),
-    ("x,e0,mail,Half,0.png,100,1.5", "Row 31 has '1.5' as clicks; a whole number is needed."),
-    ("x,e0,mail,None,0.png,nan,1", "Row 31 has 'nan' as impressions"),
-    ("x,e0,mail,None,0.png,,1", "Row 31 has '' as impressions"),
-    ("x,e0,mail,,,100,5", "Row 31 has neither a text nor an image."),
-    ("x,e0,mail,Gone,9.png,100,5", "Row 31 names the image '9.png', which is not among the 3"),
-    ("x,e0,mail,Out,../../etc/passwd,100,5", "Row 31 names the image '../../etc/passwd'"),
-    (f"x,e0,mail,{'word ' * 10_000},0.png,100,5", "Row 31: the text has 10,000 words; 2,000 are"),
-    (f"x,e0,mail,{'w' * 30_000},0.png,100,5", "Row 31: the text has 30,000 characters"),
-    ("x,e0,shop,Elsewhere,0.png,100,5", "Row 31 puts the experiment 'e0' into the domain 'shop'"),
-    ("x,,mail,No test,0.png,100,5", "Row 31 has no experiment."),
-    ("x,e0,,No place,0.png,100,5", "Row 31 has no domain."),
-    (f"{'x' * 300},e0,mail,Long id,0.png,100,5", "Row 31: the content id has 300 characters"),
-    ("x,e0,mail,Few cells,100,5", "Row 31 has 6 cells; the table has 7 columns."),
-]
-
-
-@pytest.mark.parametrize(("row", "sentence"), BAD, ids=[sentence[:40] for _, sentence in BAD])
+@pytest.mark.parametrize(
+    ("row", "sentence"), BAD_ROWS, ids=[sentence[:40] for _, sentence in BAD_ROWS]
+)
 def test_a_bad_row_is_named_and_nothing_is_imported(state, row, sentence):
     with pytest.raises(BadRequest) as caught:
         library.add(upload([*ROWS, row]))
@@ -311,107 +244,3 @@ def test_maps_of_columns():
     ]:
         with pytest.raises(BadRequest, match=sentence):
             column_map(["text", "success"], said)
-
-
-def test_a_preview_tells_everything_and_imports_nothing(state):
-    bad = [*ROWS, *(row.replace("x,", f"x{i},") for i, (row, _) in enumerate(BAD[:5]))]
-    told = importer.preview(upload(bad))
-    assert told["n_problems"] == 5
-    assert [problem["row"] for problem in told["problems"]] == [31, 32, 33, 34, 35]
-    assert told["problems"][1]["sentence"].startswith("Row 32 has 101 clicks")
-    assert told["mapping"]["text"] == ["text"]
-    assert told["preview"][0][:4] == ["c0", "e0", "mail", "Offer number 0"]
-    assert told["summary"]["domains"] == 2
-    assert importer.preview(upload(["A"], "words"))["problems"][0]["row"] == 0
-    assert library.titles() == {}
-
-
-def test_a_set_is_kept_and_read_as_it_was(state):
-    said = {"features": ["clicks"], "held_out": ["shop"]}
-    made = library.add(upload(), said, "My offers")
-    assert made.key.startswith("own-my-offers-")
-    assert contents.known()[made.key] == "My offers"
-    library._held.clear()
-    held, once = (
-        contents.load(made.key),
-        importer.read(upload(), {"features": ["clicks"], "held_out": ["shop"]}),
-    )
-    for name in (
-        "ids",
-        "fields",
-        "parts",
-        "domains",
-        "experiments",
-        "held_out",
-        "notes",
-        "fingerprint",
-    ):
-        assert getattr(held, name) == getattr(once, name), name
-    for name in ("domain", "experiment", "is_control", "dates", "success", "clicks", "split"):
-        np.testing.assert_array_equal(getattr(held, name), getattr(once, name))
-    np.testing.assert_array_equal(held.numbers["clicks"], once.numbers["clicks"])
-    np.testing.assert_array_equal(held.pictures.images([0, 4]), once.pictures.images([0, 4]))
-    assert contents.load(made.key) is held
-    library.remove(made.key)
-    with pytest.raises(NotFound):
-        contents.load(made.key)
-
-
-def test_without_its_last_file_a_set_is_not_there(state):
-    made = library.add(upload(), title="Half")
-    place = library.folder() / "sets" / made.key
-    (place / library.TABLE).write_bytes(b"broken")
-    library._held.clear()
-    with pytest.raises(NotFound, match="files of Half are broken"):
-        contents.load(made.key)
-    (place / library.ABOUT).unlink()
-    assert library.titles() == {}
-    assert library.add(upload(), title="Half").key == made.key  # a second import completes it
-    assert len(contents.load(made.key)) == 30
-
-
-def test_tables_lie_below_the_allowed_folders(state, tmp_path):
-    (state / "pictures").mkdir()
-    for name in "012":
-        (state / "pictures" / f"{name}.png").write_bytes(png())
-    (state / "t.csv").write_text("\n".join([HEAD, *ROWS]))
-    (tmp_path / "outside.csv").write_text("\n".join([HEAD, *ROWS]))
-    assert len(library.add_path("t.csv", "pictures")) == 30
-    for path in ("../outside.csv", "missing.csv", str(tmp_path / "outside.csv")):
-        with pytest.raises(NotFound):
-            library.add_path(path)
-    (state / "pictures/out.png").symlink_to(tmp_path / "outside.csv")
-    with image_files.opened(state / "pictures") as files:
-        assert files.has("0.png")
-        assert not files.has("out.png")
-        assert not files.has("../t.csv")
-
-
-def test_what_waits_is_found_by_its_token_and_the_oldest_go(state):
-    tokens = [stash.put(b"text,success\nA,0.1\n", "t.csv") for _ in range(stash.MOST + 3)]
-    assert stash.get(tokens[-1]).name == "t.csv"
-    assert len(list((library.folder() / "waiting").iterdir())) == stash.MOST
-    for token in ("../x", "", "0" * 32):
-        with pytest.raises(NotFound):
-            stash.get(token)
-    steps: list[tuple[int, int]] = []
-    token = stash.put(upload().data, "offers.csv", PICTURES)
-    found = stash.work({"token": token, "mapping": {}, "title": ""}, lambda *at: steps.append(at))
-    assert contents.load(found["set"].tobytes().decode()).title == "offers"
-    assert len(steps) == 30
-    with pytest.raises(NotFound):
-        stash.get(token)
-
-
-UPWORTHY = Path(__file__).resolve().parents[2].parent / "shared/data/upworthy/experiments.parquet"
-
-
-@pytest.mark.skipif(
-    not UPWORTHY.exists(), reason="the Upworthy archive is not beside this checkout"
-)
-def test_the_upworthy_archive_loads_as_it_lies():
-    held = importer.read(Upload.of(UPWORTHY))
-    assert (len(held), len(held.pairs())) == (15_616, 3_358)
-    np.testing.assert_allclose(np.bincount(held.split) / len(held), (0.5, 0.1, 0.4), atol=0.005)
-    seen: dict[str, int] = {}
-    assert all(seen.setdefault(t, s) == s for t, s in zip(held.texts(), held.split, strict=True))

@@ -96,7 +96,8 @@ def test_the_overview_has_every_cell_and_keeps_reported_numbers_apart(client: Fl
     assert len(cell["folds"]) == 3
     assert cell["nr"] == pytest.approx(np.mean(cell["folds"]))
     assert cell["nr"] != told["reported"]["contrastive"]["car_model"]
-    frame = metric_tables.heat({})
+    with client.application.app_context():
+        frame = metric_tables.heat({})
     assert len(frame) == 15 * 11 * 3
     assert "reported_nr_precision" in frame
 
@@ -111,7 +112,8 @@ def test_arrays_and_pictures_are_sent(client: FlaskClient):
     row = views.overview()["gallery"][0]
     maps, _ = wire.unpack(client.get(f"/_metric/maps/{row}").data)
     assert maps["maps"].shape == (15, 64, 64)
-    table = metric_tables.near({"loss": "contrastive", "query": 5})
+    with client.application.app_context():
+        table = metric_tables.near({"loss": "contrastive", "query": 5})
     assert table["distance"].is_monotonic_increasing
     assert 5 not in set(table["id"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -64,9 +65,7 @@ class Translations:
     @property
     def positions(self) -> F64:
         """Shift of the object ``(size, 2)``: x to the right, y down, in px."""
-        line = np.arange(-self.max_px, self.max_px, self.step_px, dtype=np.float64)
-        y, x = np.meshgrid(line, line, indexing="ij")
-        return np.stack([x.ravel(), y.ravel()], axis=1)
+        return _positions(self.max_px, self.step_px)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -76,10 +75,7 @@ class Translations:
     @property
     def labels(self) -> tuple[str, ...]:
         """Such as ``"+8, −4 px"``."""
-        signed = [f"{v:+.0f}".replace("-", "−").replace("+0", "0") for v in range(-999, 1000)]
-        return tuple(
-            f"{signed[int(x) + 999]}, {signed[int(y) + 999]} px" for x, y in self.positions
-        )
+        return _labels(self.max_px, self.step_px)
 
     def inverse(self, i: int) -> int:
         """The opposite shift; those of ``-max_px`` have none among the elements."""
@@ -128,6 +124,23 @@ class Translations:
         if not (0 <= column < self.side and 0 <= row < self.side):
             outside(self.name, what)
         return row * self.side + column
+
+
+@lru_cache(maxsize=32)
+def _positions(max_px: int, step_px: int) -> F64:
+    """Every shift ``(size, 2)``, read-only: all orbits of one sampling share it."""
+    line = np.arange(-max_px, max_px, step_px, dtype=np.float64)
+    y, x = np.meshgrid(line, line, indexing="ij")
+    found = np.stack([x.ravel(), y.ravel()], axis=1)
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=32)
+def _labels(max_px: int, step_px: int) -> tuple[str, ...]:
+    line = range(-max_px, max_px, step_px)
+    signed = [f"{v:+d}".replace("-", "−").replace("+0", "0") for v in line]
+    return tuple(f"{x}, {y} px" for y in signed for x in signed)
 
 
 def translations(max_px: int = 64, step_px: int = 4) -> Translations:

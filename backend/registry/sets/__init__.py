@@ -211,7 +211,7 @@ def task_keys() -> list[str]:
 
     return [
         f"{name}--{KINDS[held.spec.kind].suffix}"
-        for name, held in store.sets().items()
+        for name, held in store.listed().sets.items()
         if held.spec.kind in KINDS and KINDS[held.spec.kind].task
     ]
 
