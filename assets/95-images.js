@@ -34,7 +34,7 @@ window.dash_clientside = window.dash_clientside || {};
         const mine = asked += 1;
         if (!isHere() || !values?.set) return;
         try {
-            if (about?.name !== values.set) {
+            if (about?.name !== values.set || !at("images-class")) {  // another set, or the page was opened again
                 const found = await loupe.dom.request(`/_images/${encodeURIComponent(values.set)}`);
                 if (!found || mine !== asked) return;
                 const {arrays: got} = await loupe.wire.fetch(`/_images/${found.name}/${found.fingerprint}/rows`);
@@ -46,13 +46,18 @@ window.dash_clientside = window.dash_clientside || {};
                 labels();
                 problems();
             }
+            if (values.label >= about.classes.length) {  // chosen in another set
+                set("label", EVERY);
+                return;
+            }
             if ((extra?.key || "") !== values.with) {
                 const got = values.with && about.computed.some(({key}) => key === values.with) ? await loupe.wire.fetch(`/_images/${about.name}/${about.fingerprint}/with/${values.with}`) : null;
                 if (mine !== asked) return;
                 extra = got && {key: values.with, columns: got.meta.columns, hasMaps: got.meta.has_maps, arrays: got.arrays};
             }
-            imported();
             if (!isHere()) return;
+            imported();
+            if (at("images-class")) at("images-class").value = String(values.label);
             filtered();
             cells.forEach((cell) => cell.remove());
             cells.clear();
@@ -83,8 +88,14 @@ window.dash_clientside = window.dash_clientside || {};
             el("select", {id, class: "lp-field", onchange: (event) => onchange(event.target.value)}, ...options.map(([key, title]) => el("option", {value: key, selected: key === value}, title)))];
         const parts = about.computed.length ? select("images-computed", "Imported", [["", "none"], ...about.computed.map(({key, kind, model}) => [key, `${kind} of ${model}`])], values.with,
             (key) => { set("by", ""); set("row", -1); set("with", key); }) : [];
+        const shape = JSON.stringify([about.computed, extra?.key, extra?.columns]), host = at("images-with");
+        if (host.dataset.shape === shape) {  // a choice that has the focus stays
+            [["images-computed", values.with], ["images-by", values.by]].forEach(([id, value]) => { if (at(id)) at(id).value = value; });
+            return;
+        }
+        host.dataset.shape = shape;
         const by = extra?.columns.length ? select("images-by", "Lowest first", [["", "order of the set"], ...extra.columns.map((name) => [name, name])], values.by, (name) => { set("row", -1); set("by", name); }) : [];
-        at("images-with").replaceChildren(el("div", {class: "images-label"}, ...parts), el("div", {class: "images-label"}, ...by));
+        host.replaceChildren(el("div", {class: "images-label"}, ...parts), el("div", {class: "images-label"}, ...by));
     }
 
     function problems() {
