@@ -32,12 +32,13 @@ $(STAMPS)/chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 	@touch $@
 
-# Faults of databases and caches are tried on real servers; without them those tests say why they skip.
+# Databases, caches and the proxy are tried as real servers; without them those tests say why they skip.
 $(STAMPS)/servers:
 	@mkdir -p $(STAMPS)
 	@{ test -d /usr/lib/postgresql || command -v initdb >/dev/null; } && command -v redis-server >/dev/null \
-	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql redis-server; } \
-	  || echo "PostgreSQL or Redis cannot be installed here; their tests are skipped."
+	  && { test -x /usr/sbin/nginx || command -v nginx >/dev/null; } \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql redis-server nginx-light; } \
+	  || echo "PostgreSQL, Redis or nginx cannot be installed here; their tests are skipped."
 	@touch $@
 
 run: $(STAMPS)/run  ## start the app on http://127.0.0.1:8050 (HOST, PORT)

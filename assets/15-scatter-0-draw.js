@@ -138,10 +138,8 @@ window.loupe = window.loupe || {};
         return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(told ? gl.getParameter(told.UNMASKED_RENDERER_WEBGL) : "");
     }
 
-    /** Points on the GPU; null where there is none (a software renderer is slower than the splat). */
-    function onGpu(canvas) {
-        const gl = canvas.getContext("webgl", {preserveDrawingBuffer: true, premultipliedAlpha: true});
-        if (!gl) return null;
+    /** The program that draws points, in use; null where it cannot be made. */
+    function programOf(gl) {
         const program = gl.createProgram();
         [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]].forEach(([kind, text]) => {
             const shader = gl.createShader(kind);
@@ -152,9 +150,30 @@ window.loupe = window.loupe || {};
         gl.linkProgram(program);
         if (!gl.getProgramParameter(program, gl.LINK_STATUS)) return null;
         gl.useProgram(program);
+        return program;
+    }
+
+    /** Points on the GPU; null where there is none (a software renderer is slower than the splat).
+     *
+     * A browser may take the GPU away at any time (a driver that starts anew, a laptop that wakes, too many plots). It is
+     * asked to give it back; then everything on the GPU is made again and `onBack` has the plot drawn.
+     */
+    function onGpu(canvas, onBack) {
+        const gl = canvas.getContext("webgl", {preserveDrawingBuffer: true, premultipliedAlpha: true});
+        let program = gl && programOf(gl), buffers = null, held = null, heldMarks = null, both = null;
+        if (!program) return null;
         const at = (name) => gl.getUniformLocation(program, name), place = (name) => gl.getAttribLocation(program, name);
-        const buffers = {a: gl.createBuffer(), b: gl.createBuffer(), kind: gl.createBuffer(), mark: gl.createBuffer()};
-        let held = null, heldMarks = null, both = null;
+        function begin() {
+            buffers = {a: gl.createBuffer(), kind: gl.createBuffer(), mark: gl.createBuffer()};
+            held = null;
+        }
+        begin();
+        canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+        canvas.addEventListener("webglcontextrestored", () => {
+            program = programOf(gl);
+            begin();
+            onBack();
+        });
 
         function fill(name, data, size, type) {
             gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name]);
@@ -181,6 +200,7 @@ window.loupe = window.loupe || {};
         }
 
         return function draw(_canvas, points, view, ratio) {
+            if (gl.isContextLost()) return;
             upload(points);
             gl.viewport(0, 0, canvas.width, canvas.height);
             gl.clearColor(0, 0, 0, 0);
@@ -198,13 +218,14 @@ window.loupe = window.loupe || {};
         };
     }
 
-    /** A painter for a canvas: {draw, name}. `renderer` may ask for one by name: "webgl", "splat". */
-    function painter(canvas, renderer) {
+    /** A painter for a canvas: {draw, name}. `renderer` may ask for one by name: "webgl", "splat"; `onBack` is called when
+     * everything must be drawn anew. */
+    function painter(canvas, renderer, onBack) {
         // A canvas keeps the first kind of context it was asked for, so the GPU is looked for on another one.
         const probe = renderer === "splat" ? null : document.createElement("canvas").getContext("webgl", {failIfMajorPerformanceCaveat: renderer !== "webgl"});
         const isThere = probe && (renderer === "webgl" || !isSoftware(probe));
         probe?.getExtension("WEBGL_lose_context")?.loseContext();
-        const gpu = isThere ? onGpu(canvas) : null;
+        const gpu = isThere ? onGpu(canvas, onBack) : null;
         if (gpu) return {draw: gpu, name: "webgl"};
         const splat = splatter();
         return {draw: (surface, points, view, ratio) => (points.n <= DISCS ? discs : splat)(surface, points, view, ratio), name: "splat"};

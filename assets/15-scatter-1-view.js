@@ -28,7 +28,7 @@ window.loupe = window.loupe || {};
         const tools = el("div", {class: "lp-scatter-tools"});
         host.classList.add("lp-scatter");
         host.replaceChildren(canvas, over, tools);
-        const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer);
+        const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer, () => later());
         // x, y, kinds and marked are in the order of the cells; ids is in the order of the rows.
         const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, nMarked: 0, n: 0, colours: settings.colours || ["#2f6fde"]};
         const view = {x: 0, y: 0, scale: 1};

@@ -75,6 +75,7 @@ window.dash_clientside = window.dash_clientside || {};
         document.querySelectorAll(".pinboard-sentence").forEach((place) => {
             const input = place.querySelector("input") || loupe.dom.el("input", {class: "lp-field", maxlength: 500,
                 "aria-label": "Sentence", placeholder: "Say what it shows", autocomplete: "off"});
+            input.readOnly = loupe.login?.role() === "viewer";
             if (!input.parentNode) place.append(input);
             if (document.activeElement !== input) input.value = place.dataset.sentence;
         });

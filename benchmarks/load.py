@@ -36,6 +36,7 @@ PAGES: Final = ("/", "/nero", "/zoom", "/crayon", "/insights", "/jobs")
 ROUTER: Final = ".._pages_content.children..._pages_store.data.."
 THINK_S: Final = (1.0, 4.0)  # between two clicks of somebody who browses
 ANSWER_S: Final = 2.0  # of an annotator
+ARRIVAL_S: Final = 20.0  # people come one after another, and so does what is made at first use
 HEAVY: Final = {"item_set": "garments", "method": "attention", "source": "simulated", "epochs": 200}
 
 
@@ -150,6 +151,7 @@ async def browse(
     seen: Seen, address: tuple[str, int], results: list[str], rng: random.Random
 ) -> None:
     """Opens a page, asks for what it shows, looks, goes on."""
+    await asyncio.sleep(rng.uniform(0, ARRIVAL_S))
     one = Connection(*address)
     asks = await one.ask("/_dash-dependencies")
     known = {row["output"] for row in orjson.loads(asks)}
@@ -167,6 +169,7 @@ async def browse(
 
 async def annotate(seen: Seen, address: tuple[str, int], name: str, rng: random.Random) -> None:
     """Answers about maps of the birds at a person's pace."""
+    await asyncio.sleep(rng.uniform(0, ARRIVAL_S))
     one, sequence = Connection(*address), 0
     while True:
         told = await seen.timed("next", one, f"/_crayon/next?set=birds&as={name}&overlap=9&n=10")
@@ -272,7 +275,8 @@ def report(seen: Seen, lost: set[tuple[str, int]], state: str, asked: argparse.N
         "# Load",
         "",
         f"{asked.browsing} people who browse, {asked.annotators} who answer and one training run, "
-        f"for {asked.seconds} s. Written by `make load`; `make soak` runs it for an hour.",
+        f"for {asked.seconds} s; they come during the first {ARRIVAL_S:.0f} s. Written by "
+        "`make load`; `make soak` runs it for an hour.",
         "",
         "| what | requests | median | p95 | p99 |",
         "| --- | --- | --- | --- | --- |",

@@ -33,9 +33,9 @@ def costs(store: ArrayStore) -> list[tuple[str, float, float, float]]:
 
 def cost(work: str, params: dict[str, Any], store: ArrayStore) -> tuple[float, float, float]:
     """CPU milliseconds, bytes on disk and bytes in memory of one item."""
-    WORKS[work].part(params, 0, 8)  # loads the model
+    WORKS[work].part(params, 0, 8, {})  # loads the model
     start_s = time.process_time()
-    arrays = WORKS[work].part(params, 0, ROWS)
+    arrays = WORKS[work].part(params, 0, ROWS, {})
     took_s = time.process_time() - start_s
     key = key_of("scale", 1, work=work)
     store.put(key, arrays)

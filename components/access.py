@@ -50,12 +50,16 @@ ANNOTATORS: Final = frozenset(
 VIEWERS_POST: Final = frozenset(
     {
         *("/_dash-update-component", "/_table/<path:name>", "/_links", "/_nero/open", "/logout"),
-        *("/_crayon/plan", "/_fair/overview", "/_fair/answer", "/_gap/text", "/_gap/words"),
-        *("/_insights/predict", "/_insights/attribution", "/_insights/interactions"),
+        *("/_crayon/plan", "/_crayon/curve", "/_metric/start/<name>", "/_gap/text", "/_gap/words"),
+        *("/_fair/overview", "/_fair/answer", "/_insights/predict", "/_insights/attribution"),
+        "/_insights/interactions",
+        "/_workspace/selection",
     }
 )
 """Posts that change nothing but a link's row; what they would compute the jobs refuse."""
-WORKERS_GET: Final = frozenset({"/_crayon/export.<suffix>", "/_crayon/folders", "/_invites"})
+WORKERS_GET: Final = frozenset(
+    {"/_crayon/export.<suffix>", "/_crayon/folders", "/_invites", "/_workspace/project.json"}
+)
 """Reads that show people's names or folders of the machine."""
 ADMINS: Final = "/_team"
 CALLBACKS: Final = ("crayon-told.data",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import dash_mantine_components as dmc
@@ -68,8 +69,9 @@ def panel(values: Values) -> Component:
     )
 
 
+@cache  # the empty figure is half the time of the page
 def facts() -> dict[str, Any]:
-    """What the scripts know of methods, and the empty figure."""
+    """What the scripts know of methods, and the empty figure. Do not change it: it is shared."""
     empty = curves(np.zeros((0, 3)), np.zeros((0, 2)), view=PAGE)
     return {
         "short": SHORT,

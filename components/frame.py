@@ -12,10 +12,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from backend.registry import store
+from components.fixed import written
 from components.icons import icon
 
 WRAPPED: Final = "is_framed"
-AS_DASH: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
 class Frame(html.Div):
@@ -26,13 +26,7 @@ class Frame(html.Div):
     """
 
     def to_plotly_json(self) -> Any:
-        return orjson.Fragment(orjson.dumps(super().to_plotly_json(), _as_json, AS_DASH))
-
-
-def _as_json(part: Any) -> Any:
-    if isinstance(part, Component):
-        return part.to_plotly_json()
-    raise TypeError(f"A page holds a {type(part).__name__}, which is not JSON.")
+        return orjson.Fragment(written(super().to_plotly_json()))
 
 
 def register() -> None:

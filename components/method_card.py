@@ -9,6 +9,8 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from components.fixed import fixed
+
 
 @dataclass(frozen=True, slots=True)
 class MethodCard:
@@ -52,6 +54,7 @@ def method_text(method: MethodCard) -> Component:
     return html.Dl(rows, className="method-text")
 
 
+@fixed
 def method_modal(card_id: str, title: str, method: MethodCard) -> Component:
     """The modal, closed; it stays mounted so that the report can read it."""
     modal: Component = dmc.Modal(

@@ -13,6 +13,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from components.fixed import fixed
 from components.icons import icon
 from components.method_card import MethodCard, method_modal, named
 
@@ -106,6 +107,7 @@ def _body(
     )
 
 
+@fixed
 def _layer(message: str) -> Component:
     """What covers the content when it is not ready; filled by ``loupe.card.setState``."""
     bar = html.Div(
@@ -136,6 +138,7 @@ def _layer(message: str) -> Component:
     return html.Div([skeleton, text], className="plot-card-layer")
 
 
+@fixed
 def _menu(
     card_id: str, title: str, has_table: bool, is_picture: bool, has_method: bool
 ) -> Component:

@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, dcc, html
 from dash.development.base_component import Component
 
 from backend.settings import Settings
-from components import identity, notices, selection
+from components import frame, identity, notices, selection
 from components.device import device_text
 from components.icons import icon
 from components.method_card import named
@@ -28,7 +28,10 @@ NAVBAR: Final[dict[str, Any]] = {
 
 
 def register(app: Dash) -> None:
-    """The app's own callbacks, all in the browser. ``create_app`` calls this once."""
+    """The app's own callbacks, all in the browser, and the frame of each page. ``create_app`` calls
+    this once, when all pages are there.
+    """
+    frame.register()
     selection.register(app)
     app.clientside_callback(ClientsideFunction("loupe_shell", "mounted"), Input(SHELL, "id"))
 

@@ -6,6 +6,7 @@ Lists, layers and pieces are drawn in the browser (``assets/6x-zoom-*.js``) into
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import dash_mantine_components as dmc
@@ -237,8 +238,11 @@ def share() -> Component:
     )
 
 
+@cache  # as long to make as the rest of the page
 def empty_share() -> dict[str, Any]:
-    """The figure of :func:`share` as JSON values, which the browser fills in."""
+    """The figure of :func:`share` as JSON values, which the browser fills in; shared, so do not
+    change it.
+    """
     return plain(cumulative(np.zeros(0, np.float32), view=PAGE))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from dash import Dash
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
 
 from app import create_app
 from backend.settings import Settings
@@ -23,6 +24,8 @@ from tests.bound import bound
 from tests.fake_work import WORKS
 
 PASSWORD = "three unrelated words"
+Held = tuple[Dash, Services]
+CALLBACK = "/_dash-update-component"
 ORIGIN = {"Origin": "http://localhost"}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # seconds matter in tests
 
@@ -70,3 +73,47 @@ def logged_in(app: Dash, name: str) -> FlaskClient:
     assert log_in(client, name).status_code == 302
     client.environ_base["HTTP_ORIGIN"] = "http://localhost"
     return client
+
+
+def rules(app: Dash) -> list[tuple[str, Rule]]:
+    """Every method of every route of the running app."""
+    found = [
+        (method, rule)
+        for rule in app.server.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+    assert len(found) > 60
+    return found
+
+
+def address(rule: Rule) -> str:
+    """An address that the rule takes."""
+
+    def filled(part: re.Match[str]) -> str:
+        kind = part[1] or ""
+        choice = re.match(r"any\((\w+)", kind)
+        return choice[1] if choice else "1" if kind.startswith("int") else "x.json"
+
+    return re.sub(r"<(?:([^<>]*):)?\w+>", filled, str(rule))
+
+
+def ask(client: FlaskClient, method: str, path: str) -> Any:
+    body = {"json": {}} if method in ("POST", "PUT") else {}
+    return client.open(path, method=method, headers=ORIGIN, **body)
+
+
+def callback(app: Dash, output: str, pathname: str = "/crayon") -> dict[str, Any]:
+    """A request in the form that a browser would send."""
+    known = app.callback_map[output]
+    made = known["output"] if isinstance(known["output"], list) else [known["output"]]
+    values = {"pathname": pathname, "search": ""}
+    outputs = [{"id": o.component_id_str(), "property": o.component_property} for o in made]
+    sent = {
+        part: [
+            {"id": s["id"], "property": s["property"], "value": values.get(s["property"])}
+            for s in known[part]
+        ]
+        for part in ("inputs", "state")
+    }
+    outputs_or_one = outputs if output.startswith("..") else outputs[0]
+    return {"output": output, "outputs": outputs_or_one, "changedPropIds": [], **sent}

@@ -14,7 +14,7 @@ from backend.errors import BadRequest
 from backend.protocols import JSON
 from backend.registry import store
 from backend.registry.kinds import FACTS
-from backend.registry.spec import KIND_TITLES
+from backend.registry.spec import KIND_TITLES, TASK
 from backend.registry.store import OwnModel
 
 PREFIX: Final = "own:"
@@ -37,7 +37,7 @@ class OwnEmbedding:
     name: str
     layer: str
     title: str
-    kind: str
+    format: str
     size: str
     numbers: int
     fingerprint: str
@@ -55,7 +55,7 @@ class OwnEmbedding:
             "year": 0,
             "family": FAMILY,
             "distance": distance,
-            "kind": self.kind,
+            "format": self.format,
             "size": self.size,
             "numbers": self.numbers,
             "why_no_maps": self.why_no_maps,
@@ -63,8 +63,11 @@ class OwnEmbedding:
 
 
 def listed() -> dict[str, OwnEmbedding]:
-    """Every embedding of every registered model by key, the oldest model first."""
-    return {one.key: one for model in store.models().values() for one in _embeddings(model)}
+    """Every embedding of every registered classifier by key, the oldest model first; none while
+    the database does not answer.
+    """
+    held = [model for model in store.listed().models.values() if model.spec.task == TASK]
+    return {one.key: one for model in held for one in _embeddings(model)}
 
 
 def is_own(key: object) -> bool:
@@ -76,10 +79,11 @@ def find(key: str) -> OwnEmbedding:
     """One embedding.
 
     Raises:
-        BadRequest: no registered model gives it.
+        BadRequest: no registered model gives it. StorageFull: the database does not answer.
     """
     held = listed()
     if key not in held:
+        store.models()  # says so where they cannot be reached now
         known = ", ".join(held) or "none yet: python -m backend models add FILE --name NAME"
         raise BadRequest(f"There is no model of yours called {key[:80]!r}.", f"There is {known}.")
     return held[key]
@@ -108,7 +112,7 @@ def _embeddings(model: OwnModel) -> Iterator[OwnEmbedding]:
             name=spec.name,
             layer=layer,
             title=f"{spec.told}, answers" if k else spec.told,
-            kind=KIND_TITLES[spec.kind],
+            format=KIND_TITLES[spec.kind],
             size=spec.size,
             numbers=count,
             fingerprint=model.fingerprint,

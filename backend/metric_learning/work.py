@@ -15,11 +15,13 @@ from backend.metric_learning import (
     attribution,
     backgrounds,
     columns,
+    counting,
     embedders,
     neighbours,
     own_models,
     properties,
     rendering,
+    sensitivity,
     shipped,
     sweeps,
     words,
@@ -257,7 +259,7 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     arrays = ticket.store.get(checked_key(str(params.get("own", ""))))
     if arrays is None or "embeddings" not in arrays:
         raise NotFound("These embeddings are no longer held here.", "Open them again.")
-    x, held = np.asarray(arrays["embeddings"], np.float32), stored_properties(arrays)
+    x, held = np.asarray(arrays["embeddings"], np.float32), counting.stored(arrays)
     distance = str(params.get("distance", "euclidean"))
     if all(one.problem for one in held):
         raise BadRequest("No property has two values with two images.", held[0].problem)
@@ -267,16 +269,12 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         for name in (*columns.NUMBERS, "p_permutation", "p_holm")
     }
     where = places(x, ("pca", "umap"))
-    notes = [one.problem for one in held if one.problem]
+    notes = [one.problem or sensitivity.singles(one) for one in held]
+    if duplicates := pairs(x, distance).duplicates:
+        notes.append(sensitivity.repeated(duplicates))
     return {
         "properties": np.array([one.name for one in held]),
-        "notes": np.array(notes, dtype=np.str_),
+        "notes": np.array([note for note in notes if note], dtype=np.str_),
         **numbers,
         **where,
     }
-
-
-def stored_properties(arrays: Arrays) -> list[properties.Property]:
-    """The properties of a stored import."""
-    names = [str(name) for name in arrays["names"]]
-    return [properties.of(name, np.asarray(arrays[f"property{k}"])) for k, name in enumerate(names)]

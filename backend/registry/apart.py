@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
 
 from backend.cache import ArrayStore
-from backend.protocols import JSON, Arrays
+from backend.protocols import JSON, Arrays, Progress
 from backend.registry import index, store
 
 WORK: Final = "registry.files"
@@ -32,9 +32,7 @@ def part(params: Mapping[str, JSON], start: int, stop: int) -> Arrays:
     }
 
 
-def looked(
-    asked: Mapping[Stamp, Path], progress: Callable[[int, int], None]
-) -> dict[Stamp, index._Seen]:
+def looked(asked: Mapping[Stamp, Path], progress: Progress) -> dict[Stamp, index._Seen]:
     """What the readable ones of these files are, by the cluster of ``LOUPE_RAY_ADDRESS``; nothing
     where none is set.
 
@@ -51,7 +49,7 @@ def looked(
         "paths": [str(path) for path in asked.values()],
         "stamps": [[changed, size] for _, changed, size in asked],
     }
-    made = ray_jobs.anywhere(WORK, params, held, lambda done, total: progress(done, total))
+    made = ray_jobs.anywhere(WORK, params, held, progress)
     return dict(_seen(list(asked), made))
 
 

@@ -263,7 +263,7 @@ def _registered() -> dict[str, Path]:
     from backend.registry import store
     from backend.registry.sets.large import folder_of
 
-    held = store.sets().values()
+    held = store.listed().sets.values()
     return {one.spec.name: folder_of(one.spec) for one in held if one.spec.kind == "large"}
 
 

@@ -97,9 +97,13 @@ def test_the_slider_is_dragged_and_says_what_changes(page: Page, app_url: str):
 
 def test_a_text_finds_images_and_a_picture_finds_texts(page: Page, app_url: str):
     opened(page, f"{app_url}/modality-gap")
+    found = page.locator(f"#{PAGE}-found li")
+    assert found.count() == 0  # nothing is asked of the model before somebody looks
+    page.locator(f"#{PAGE}-ask").scroll_into_view_if_needed()
+    expect(page.locator(f"#{PAGE}-found")).to_contain_text("an example", timeout=PATIENCE_MS)
     page.get_by_label("Text to find images with").fill("<b>a cow</b>")
     page.get_by_role("button", name="Find images").click()
-    found = page.locator(f"#{PAGE}-found li")
+    expect(page.locator(f"#{PAGE}-found")).to_contain_text("a cow", timeout=PATIENCE_MS)
     expect(found).to_have_count(12, timeout=PATIENCE_MS)
     assert page.locator(f"#{PAGE}-found b b").count() == 0
     out = io.BytesIO()

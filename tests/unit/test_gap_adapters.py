@@ -13,28 +13,9 @@ from PIL import Image
 from backend import cli_gap_embed
 from backend.errors import BadRequest
 from backend.gap import adapters
+from tests.own_models import language_folder as written
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-WORDS = ("<pad>", "<s>", "</s>", "<unk>", "a", "red", "dog", "blue", "cat")
-
-
-def written(folder, kind):
-    """A tiny model with random weights and a tokenizer of nine words."""
-    transformers = pytest.importorskip("transformers")
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    cut = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
-    cut.pre_tokenizer = pre_tokenizers.Whitespace()
-    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=cut, **names).save_pretrained(folder)
-    shared = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
-    shared["num_attention_heads"] = 2
-    text = {**shared, "vocab_size": len(WORDS), "max_position_embeddings": 8}
-    text |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    vision = {**shared, "image_size": 32, "patch_size": 16}
-    config = getattr(transformers, f"{kind}Config")(text_config=text, vision_config=vision)
-    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
-    return folder
 
 
 def pictures(n=3):

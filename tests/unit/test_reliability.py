@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-
 import pytest
 
-from backend.settings import PROJECT
-from tests.reliability import BARE, CASES, Row
+from tests.reliability import BARE, CASES, Row, places
 
+PLACES = places()
 KINDS = {"P": 3, "U": 7, "M": 4, "X": 5, "C": 3, "A": 4, "R": 5, "F": 15, "S": 6}
 
 
 @pytest.mark.parametrize("row", [*BARE, *CASES.values()], ids=lambda row: row.case)
 def test_every_row_has_a_test_or_says_why_not(row: Row) -> None:
     assert row.tests or row.open
-    for test in row.tests:
-        path, _, name = test.partition("::")
-        tree = ast.parse((PROJECT / path).read_text("utf-8"))
-        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, test
+    assert [test for test in row.tests if not PLACES[test]] == []
 
 
 def test_every_row_of_the_plan_is_there() -> None:

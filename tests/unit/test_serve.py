@@ -33,9 +33,9 @@ def environment(state: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def served(state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(state: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server as users start it, and its address."""
-    env = environment(state, PORT=str(free_port()))
+    env = environment(state, PORT=str(free_port()), **more)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(
         [sys.executable, "app.py"],

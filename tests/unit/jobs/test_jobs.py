@@ -1,102 +1,19 @@
-"""The runner against real worker processes: order, sharing, cancel, death, restart."""
+"""The runner against real worker processes: order, sharing, cancel, failures."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from backend.cache import ArrayStore
-from backend.database import make_tables, open_engine
 from backend.errors import BackendError, BadRequest, NotFound, StorageFull
-from backend.history import History
-from backend.jobs import JobRequest, JobState, JobView, NoAnswer, Rate
+from backend.jobs import JobRequest, JobState, NoAnswer, Rate
 from backend.runner import LocalJobs
-from backend.settings import PROJECT, Settings
-from tests.fake_work import WORKS
+from tests.jobs_bench import Gate, Open, ended, running, sleep
 from tests.waiting import until
-
-Open = Callable[..., LocalJobs]
-
-
-@pytest.fixture
-def open_jobs(tmp_path: Path) -> Iterator[Open]:
-    """Opens runners on one state folder, as restarts of the app do."""
-    opened: list[tuple[LocalJobs, Any]] = []
-
-    def make(grace_s: float = 10.0, cache_mb: int = 64) -> LocalJobs:
-        settings = Settings.from_env(
-            {"LOUPE_STATE_DIR": str(tmp_path / "state"), "LOUPE_CACHE_MB": str(cache_mb)}
-        )
-        engine = open_engine(settings.database_url)
-        make_tables(engine)
-        store = ArrayStore(settings.state_dir / "results", settings.cache_bytes)
-        opened.append((LocalJobs(settings, History(engine), store, WORKS, grace_s), engine))
-        return opened[-1][0]
-
-    yield make
-    for jobs, engine in opened:
-        jobs.close()
-        engine.dispose()
-
-
-@pytest.fixture
-def jobs(open_jobs: Open) -> LocalJobs:
-    return open_jobs()
-
-
-class Gate:
-    """A job that goes on until the test opens the gate."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def request(self, value: int = 0, view: str = "", work: str = "test.until") -> JobRequest:
-        return JobRequest(work, {"file": str(self.path), "value": value}, f"Job {value}", view)
-
-    def open(self) -> None:
-        self.path.touch()
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path / "gate")
-
-
-def ended(jobs: LocalJobs, job_id: str) -> JobView:
-    until(lambda: jobs.view(job_id).state.is_final)
-    return jobs.view(job_id)
-
-
-def running(jobs: LocalJobs, job_id: str) -> None:
-    """Wait until the work itself has reported a step."""
-    until(lambda: jobs.view(job_id).state is JobState.RUNNING and jobs.view(job_id).message)
-
-
-def sleep(value: int = 0, seconds: float = 0.05) -> JobRequest:
-    return JobRequest("test.sleep", {"seconds": seconds, "value": value}, f"Sleep {value}")
-
-
-def worker_pid(jobs: LocalJobs) -> int:
-    return int(jobs.call("test.echo", {})["pid"][0])
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that nobody has waited for yet counts as ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_result_is_in_the_store_under_the_key(jobs: LocalJobs) -> None:
@@ -197,39 +114,6 @@ def test_cancel_while_queued_and_while_running(jobs: LocalJobs, gate: Gate) -> N
     assert jobs.view(third).state is JobState.DONE
 
 
-def test_hanging_job_is_ended_after_the_grace_period(open_jobs: Open) -> None:
-    jobs = open_jobs(grace_s=0.1)
-    hanging = jobs.submit(JobRequest("test.hang", {}, "Hang"))
-    queued = jobs.submit(sleep(1))
-    running(jobs, hanging)
-    before = worker_pid(jobs)
-    jobs.cancel(hanging)
-    assert ended(jobs, hanging).state is JobState.CANCELLED
-    assert ended(jobs, queued).state is JobState.DONE
-    assert worker_pid(jobs) != before
-    assert not is_alive(before)
-
-
-def test_dead_worker_interrupts_only_its_job(jobs: LocalJobs) -> None:
-    dying = jobs.submit(JobRequest("test.die", {}, "Die"))
-    queued = jobs.submit(sleep(1))
-    lost = ended(jobs, dying)
-    assert lost.state is JobState.INTERRUPTED
-    assert lost.error_hint == "Run it again."
-    assert ended(jobs, queued).state is JobState.DONE
-
-
-def test_killed_worker_leaves_no_half_file_and_can_run_again(jobs: LocalJobs, gate: Gate) -> None:
-    job_id = jobs.submit(gate.request())
-    running(jobs, job_id)
-    os.kill(worker_pid(jobs), signal.SIGKILL)
-    assert ended(jobs, job_id).state is JobState.INTERRUPTED
-    assert [path for path in jobs._store.root.rglob("*") if path.is_file()] == []
-    gate.open()
-    again = jobs.rerun(job_id)
-    assert ended(jobs, again).state is JobState.DONE
-
-
 def test_call_answers_while_a_job_runs(jobs: LocalJobs, gate: Gate) -> None:
     job_id = jobs.submit(gate.request())
     running(jobs, job_id)
@@ -246,12 +130,6 @@ def test_call_that_takes_too_long_is_a_sentence_and_blocks_nobody(jobs: LocalJob
     with pytest.raises(NoAnswer, match=r"no answer within 0\.2 s"):
         jobs.call("test.hang", {}, timeout_s=0.2)
     assert jobs.call("test.echo", {"values": [5]})["x"][0] == 5
-
-
-def test_call_is_refused_when_the_worker_dies(jobs: LocalJobs) -> None:
-    with pytest.raises(NoAnswer, match="ended before it answered"):
-        jobs.call("test.die", {})
-    assert worker_pid(jobs)
 
 
 def test_failures_keep_their_sentence_and_hide_the_rest(jobs: LocalJobs) -> None:
@@ -301,83 +179,6 @@ def test_only_works_of_the_table_run(jobs: LocalJobs) -> None:
 def test_params_must_be_finite_json(jobs: LocalJobs) -> None:
     with pytest.raises(BadRequest):
         jobs.submit(JobRequest("test.sleep", {"seconds": float("nan")}, "NaN"))
-
-
-def test_history_survives_a_restart(open_jobs: Open, gate: Gate) -> None:
-    jobs = open_jobs()
-    done = ended(jobs, jobs.submit(sleep(1)))
-    cut = jobs.submit(gate.request(1))
-    running(jobs, cut)
-    queued = jobs.submit(gate.request(2))
-    jobs.close()
-
-    jobs = open_jobs()
-    states = {view.id: view.state for view in jobs.recent()}
-    assert states == {
-        done.id: JobState.DONE,
-        cut: JobState.INTERRUPTED,
-        queued: JobState.INTERRUPTED,
-    }
-    assert [view.id for view in jobs.recent(2)] == [queued, cut]  # newest first
-    assert jobs.log(done.id) == ["sleeping 5 steps"]
-    assert jobs.submit(sleep(1)) == done.id  # its result is still there
-    gate.open()
-    assert ended(jobs, jobs.rerun(cut)).state is JobState.DONE
-
-
-SERVER = """
-import sys, time
-from tests.fake_work import WORKS
-from components.runtime import create_services
-from backend.settings import Settings
-from backend.jobs import JobRequest
-held = create_services(Settings.from_env({"LOUPE_STATE_DIR": sys.argv[1]}), WORKS)
-held.jobs.submit(JobRequest("test.hang", {}, "Hang"))
-pid = held.jobs.call("test.echo", {})["pid"][0]
-sys.stdout.write(f"{pid}\\n")
-sys.stdout.flush()
-if sys.argv[2] == "stay":
-    time.sleep(600)
-"""
-
-
-def test_killed_server_leaves_no_process_and_marks_the_job(open_jobs: Open, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SERVER, str(tmp_path / "state"), "stay"]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        worker = int(server.stdout.readline())
-        assert is_alive(worker)
-        server.kill()
-    until(lambda: not is_alive(worker))
-    jobs = open_jobs()
-    (job,) = jobs.recent()
-    assert job.state is JobState.INTERRUPTED
-    assert job.error_message == "The app ended before this job did."
-
-
-def test_interpreter_exit_without_close_ends_the_worker(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", "-c", SERVER, str(tmp_path / "state"), "go"]
-    out = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
-    assert out.returncode == 0, out.stderr
-    assert not is_alive(int(out.stdout))
-
-
-def test_close_is_idempotent_and_joins(jobs: LocalJobs) -> None:
-    pid = worker_pid(jobs)
-    jobs.close()
-    jobs.close()
-    assert not is_alive(pid)
-    assert not [t for t in threading.enumerate() if t.name == "model-reader"]
-    with pytest.raises(NoAnswer):
-        jobs.submit(sleep(99))
-    with pytest.raises(NoAnswer):
-        jobs.call("test.echo", {})
-
-
-def test_warm_starts_the_workers(jobs: LocalJobs) -> None:
-    jobs.warm(["model"])
-    assert jobs._lanes["model"].pid
-    assert jobs._lanes["analysis"].pid is None
 
 
 def test_full_disk_refuses_a_job_and_keeps_a_finished_one(

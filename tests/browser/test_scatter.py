@@ -1,0 +1,47 @@
+"""A scatter plot whose GPU is taken away and given back draws the same points again."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+LOST_AND_BACK = """async () => {
+  const host = document.createElement('div');
+  host.style.cssText = 'position:fixed;left:0;top:0;width:200px;height:200px';
+  document.body.append(host);
+  const plot = loupe.scatter.create(host, {renderer: 'webgl', colours: ['#2f6fdb']});
+  const n = 500, x = new Float32Array(n), y = new Float32Array(n);
+  for (let i = 0; i < n; i += 1) { x[i] = Math.cos(i) * i; y[i] = Math.sin(i) * i; }
+  plot.setPoints({x, y});
+  const picture = () => {
+    const copy = document.createElement('canvas');
+    [copy.width, copy.height] = [plot.canvas.width, plot.canvas.height];
+    const context = copy.getContext('2d');
+    context.drawImage(plot.canvas, 0, 0);
+    return context.getImageData(0, 0, copy.width, copy.height).data.join();
+  };
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)));
+  const told = (name) => new Promise((done) => plot.canvas.addEventListener(name, done));
+  await frame();
+  const before = picture();
+  const gpu = plot.canvas.getContext('webgl').getExtension('WEBGL_lose_context');
+  const lost = told('webglcontextlost'), back = told('webglcontextrestored');
+  gpu.loseContext();
+  await lost;
+  plot.setPoints({x, y});  // drawing meanwhile is no error
+  await frame();
+  gpu.restoreContext();
+  await back;
+  await frame();
+  const after = picture();
+  plot.destroy();
+  host.remove();
+  return [plot.renderer, new Set(before.split(',')).size > 2, before === after];
+}"""
+
+
+def test_a_lost_gpu_that_comes_back_draws_the_same_points(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/jobs")
+    page.wait_for_function("() => window.loupe && loupe.scatter")
+    for part in ("GPU stall", "CONTEXT_LOST"):
+        page.loupe_traffic.allow(part)  # type: ignore[attr-defined]
+    assert page.evaluate(LOST_AND_BACK) == ["webgl", True, True]

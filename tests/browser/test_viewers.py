@@ -1,0 +1,38 @@
+"""A viewer's pages: what brings something in or changes it is not shown. The slow walk that presses
+everything else is ``python -m tests.browser.viewer_walk``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dash
+from playwright.sync_api import BrowserType
+
+from tests.browser.harness import CHROMIUM, FLAGS, running_app, turn_to
+from tests.browser.viewer_walk import log_in
+from tests.team_app import PASSWORD
+
+FILES = """() => [...document.querySelectorAll('input[type=file], .library-form, #pinboard-import')]
+    .filter((one) => one.checkVisibility() || one.parentElement.checkVisibility())
+    .filter((one) => !['nero-files', 'zoom-file'].includes(one.id))  // opened by buttons
+    .map((one) => one.outerHTML.slice(0, 120))"""
+
+
+def test_no_page_of_a_viewer_takes_a_file(browser_type: BrowserType, tmp_path: Path) -> None:
+    with running_app(tmp_path, env={"LOUPE_AUTH": "password"}) as (url, services):
+        assert services.team is not None
+        services.team.people.add("vera", "viewer", PASSWORD)
+        turn_to(url)
+        browser = browser_type.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        log_in(page, url, "vera")
+        for one in dash.page_registry.values():
+            if one["module"].startswith("pages.") and one["name"] not in ("Not found", "Team"):
+                page.goto(url + one["path"])
+                page.wait_for_selector("#main h1")
+                page.wait_for_timeout(300)
+                assert page.evaluate(FILES) == [], one["path"]
+        for control in ("#own-button", "#zoom-upload", "#crayon-run"):
+            assert not page.locator(control).is_visible(), control
+        browser.close()
