@@ -4,6 +4,7 @@
  *   plot.setPoints({x, y, kinds, ids});   typed arrays of /_data (loupe.wire.fetch); kinds are places in `colours`
  *   plot.setPoints({..., isKept: true})   the same points elsewhere: marks stay, and the view where it was chosen
  *   plot.mark(ids)                        those stay bright, the others fade; an empty list marks nothing
+ *   plot.select(rows)                     as a lasso around them would
  *   plot.ring(rows)                       rings around some points, joined by a line
  *   plot.colours(list)                    "#rrggbb", at most 8
  *   plot.destroy()
@@ -261,6 +262,10 @@ window.loupe = window.loupe || {};
         return {
             setPoints, mark, ring, reset, zoom, pan, now, nearest, choose, canvas, renderer: name,
             inside: (path) => cells.inside(path, view, size),
+            select(rows) {
+                markRows(rows);
+                choose({marked: points.marked || new Uint8Array(points.n), count: points.nMarked});
+            },
             toPixels: (row) => pixelsOf(cells.placeOf(row)),
             colours(list) { points.colours = list; later(); },
             rowsMarked: () => points.nMarked,
