@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dash import Dash
 
     from backend.settings import Settings
@@ -21,8 +23,6 @@ HERE = Path(__file__).resolve().parent
 
 def create_app(settings: Settings, services: Services | None = None) -> Dash:
     """A new app with its own services; nothing runs and nothing listens yet."""
-    from dash import Dash
-
     from backend import plugins
     from components import (
         blueprints,
@@ -37,17 +37,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
         theme,
     )
 
-    app = Dash(
-        __name__,
-        use_pages=True,
-        pages_folder=str(HERE / "pages"),
-        assets_folder=str(HERE / "assets"),
-        assets_ignore="^openseadragon",  # the page that needs it loads it
-        title="Loupe",
-        update_title=None,  # type: ignore[arg-type]  # no "Updating..." flicker in the tab
-        index_string=index.page(),
-        on_error=notices.on_error,
-    )
+    app = _dash(index.page(), notices.on_error)
     plugins.load()
     theme.register_templates()
     held = services or runtime.create_services(settings)
@@ -59,6 +49,22 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     index.keep_config(app)
     app.layout = partial(shell.layout, settings)
     return app
+
+
+def _dash(page: str, on_error: Callable[[Exception], None]) -> Dash:
+    from dash import Dash
+
+    return Dash(
+        __name__,
+        use_pages=True,
+        pages_folder=str(HERE / "pages"),
+        assets_folder=str(HERE / "assets"),
+        assets_ignore="^openseadragon",  # the page that needs it loads it
+        title="Loupe",
+        update_title=None,  # type: ignore[arg-type]  # no "Updating..." flicker in the tab
+        index_string=page,
+        on_error=on_error,
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ window.dash_clientside = window.dash_clientside || {};
   let shelf = [];
   const seen = new WeakSet(); // events already committed: a mounting page shows them again
   const listeners = new Set();
+  const shelfListeners = new Set();
 
   // ---- sets of ids, sorted; pure
 
@@ -45,6 +46,7 @@ window.dash_clientside = window.dash_clientside || {};
 
   function keep(stored) {
     shelf = Array.isArray(stored) ? stored.filter((row) => row && Array.isArray(row.ids)) : [];
+    shelfListeners.forEach((listener) => listener(shelf));
     if (window.loupe.panels.isOpen("shelf-panel")) draw();
   }
 
@@ -155,6 +157,9 @@ window.dash_clientside = window.dash_clientside || {};
   window.loupe.selection = {
     set,
     current: () => current,
+    shelf: () => shelf,
+    /** Replaces the shelf: [{name, items, ids}]. */
+    fillShelf: (rows) => window.dash_clientside.set_props("app-shelf", { data: rows }),
     union, intersect, minus,
     start() {
       window.loupe.panels.onOpen("shelf-panel", draw);
@@ -164,6 +169,10 @@ window.dash_clientside = window.dash_clientside || {};
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    /** Call `listener(rows)` whenever the shelf is read or changed. */
+    onShelf(listener) {
+      shelfListeners.add(listener);
     },
   };
 })();

@@ -29,7 +29,7 @@
     { at: "#crayon-page [role=tablist]", title: "Four steps", text: "Diagnose, ask people yes or no about attention, train with their answers, compare with the original." },
   ]);
   add("metric-learning", [
-    { at: "#metric-learning-heat", title: "What each embedding clusters by", text: "Losses against properties: above 0, images of one value lie nearer together than chance. Faint cells are not significant. Press one." },
+    { at: "#metric-learning-heat", title: "What each embedding clusters by", text: "Losses against properties: above 0, images of one value lie nearer together than chance. Faint cells are not significant. Press one, and once more for its values. Models of your own stand above, once registered." },
     { at: "#metric-learning-map", title: "The embedding itself", text: "Coloured by the property of that cell. Lasso images; they go to the selection." },
     { at: "#metric-learning-near", title: "Neighbours", text: "What is nearest to one image. Lit are the properties that they share." },
     { at: "#main [role=tablist]", title: "Why, and what to do", text: "Sweep one property, see where a loss looks, swap backgrounds, make an embedding from words, bring your own." },

@@ -9,24 +9,10 @@ window.loupe = window.loupe || {};
     "use strict";
     const now = {told: null, list: null, content: null, painted: null, predicted: null, box: null, phrase: "", cluster: null, visit: ""};
     const MINUS = "−";
-    const BUSY_MS = [400, 1600, 4000, 8000]; // waits before a busy worker is asked again
+    const desk = loupe.desk("insights");
+    const {isHere, setProps, set, values, value, ask, done} = desk;
 
     const at = (id) => document.getElementById(id);
-    const isHere = () => Boolean(at("insights-page"));
-    /** Nothing is written once the page has been left: its components are gone. */
-    const setProps = (id, props) => { if (isHere()) window.dash_clientside.set_props(id, props); };
-    const set = (key, value) => setProps({type: "control", page: "insights", key}, {value});
-    const values = () => loupe.state.current().values || {};
-    const value = (key) => values()[key];
-    const say = (card, kind, more) => {
-        if (loupe.card.find(`insights-${card}`)) loupe.card.setState(`insights-${card}`, {kind, ...more});
-    };
-
-    /** What a card says of its making. */
-    function honest(card, parts) {
-        const line = at(JSON.stringify({card: `insights-${card}`, type: "honesty"}));
-        if (line) line.textContent = parts.filter(Boolean).join(" · ");
-    }
 
     /** Set, model and whether success is simulated: the end of every honesty line. */
     function about() {
@@ -36,45 +22,12 @@ window.loupe = window.loupe || {};
             held.simulated ? "success is simulated" : "measured success"];
     }
 
-    const failure = (message, hint, status) => Object.assign(new Error(message), {hint: hint || "", status});
-
-    /** JSON from a route; what it refuses becomes an Error with its sentence. A busy or starting worker is asked again. */
-    async function ask(address, body, waits = BUSY_MS) {
-        const options = body && {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)};
-        let answer;
-        try {
-            answer = await fetch(address, options);
-        } catch (_offline) {
-            throw failure("The server does not answer.", "Check that Loupe is still running.", 0);
-        }
-        const held = await answer.json().catch(() => ({}));
-        if (answer.status === 503 && waits.length && isHere()) {
-            await new Promise((resolve) => { setTimeout(resolve, waits[0]); });
-            return ask(address, body, waits.slice(1));
-        }
-        if (!answer.ok) throw failure(held.message || `The server answered ${answer.status}.`, held.hint, answer.status);
-        return held;
-    }
-
-    /** The last view of a job, once it has ended. */
-    const until = (job) => new Promise((resolve) => {
-        loupe.jobs.watch(job, (view) => { if (loupe.jobs.isFinal(view)) resolve(view); });
-    });
-
     /** JSON of a route. Where its result is still to be computed, the card shows that job, then the route is asked again. */
     async function load(card, address, body) {
         const held = await ask(address, body);
         if (!held.job) return held;
-        say(card, "job", {jobId: held.job, message: held.title, keep: loupe.card.stateOf(`insights-${card}`)?.kind === "ready"});
-        const view = await until(held.job);
-        if (view.state === "cancelled") throw failure("Cancelled.", "", -1);
-        if (view.state !== "done") throw failure(view.error_message || "The job failed.", view.error_hint || "", -1);
+        await done(card, held);
         return ask(address, body);
-    }
-
-    /** What a failed card says; a cancelled job has said it itself. */
-    function failed(card, error) {
-        if (isHere() && error.message !== "Cancelled.") say(card, "failed", {message: error.message, hint: error.hint});
     }
 
     /** The query that names what is looked at, with `more`. */
@@ -144,6 +97,6 @@ window.loupe = window.loupe || {};
     /** The plotly element of a graph, once it is drawn. */
     const plot = (graph) => at(graph)?.querySelector(".js-plotly-plot");
 
-    loupe.insights = {now, at, isHere, setProps, set, values, value, say, honest, about, failure, ask, until, load, failed, query,
+    loupe.insights = {...desk, now, at, about, load, query,
         rate, points, signed, count, edit, isEdited, printable, write, change, draw, plot};
 })(window.loupe);

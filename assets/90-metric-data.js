@@ -10,61 +10,16 @@ window.loupe = window.loupe || {};
     const P = "metric-learning";
     const now = {told: null, likeness: null, codes: null, visit: "", version: 0};
     const SCALE = 127;
-    const BUSY_MS = [400, 1600, 4000, 8000];
+    const desk = loupe.desk(P);
+    const {isHere, setProps, value, ask, done, failed} = desk;
 
     const at = (name) => document.getElementById(`${P}-${name}`);
-    const isHere = () => Boolean(at("page"));
-    const setProps = (id, props) => { if (isHere()) window.dash_clientside.set_props(id, props); };
-    const set = (key, value) => setProps({type: "control", page: P, key}, {value});
-    const values = () => loupe.state.current().values || {};
-    const value = (key) => values()[key];
-    const say = (card, kind, more) => {
-        if (loupe.card.find(`${P}-${card}`)) loupe.card.setState(`${P}-${card}`, {kind, ...more});
-    };
-    const failure = (message, hint, status) => Object.assign(new Error(message), {hint: hint || "", status});
-
-    function honest(card, parts) {
-        const line = document.getElementById(JSON.stringify({card: `${P}-${card}`, type: "honesty"}));
-        if (line) line.textContent = parts.filter(Boolean).join(" · ");
-    }
-
-    /** JSON of a route; what it refuses becomes an Error with its sentence. */
-    async function ask(address, body, waits = BUSY_MS) {
-        const isForm = body instanceof FormData;
-        const options = body && {method: "POST", headers: isForm ? {} : {"Content-Type": "application/json"}, body: isForm ? body : JSON.stringify(body)};
-        let answer;
-        try {
-            answer = await fetch(address, options);
-        } catch (_offline) {
-            throw failure("The server does not answer.", "Check that Loupe is still running.", 0);
-        }
-        const held = await answer.json().catch(() => ({}));
-        if (answer.status === 503 && waits.length && isHere()) {
-            await new Promise((resolve) => { setTimeout(resolve, waits[0]); });
-            return ask(address, body, waits.slice(1));
-        }
-        if (!answer.ok) throw failure(held.message || `The server answered ${answer.status}.`, held.hint, answer.status);
-        return held;
-    }
-
-    const until = (job) => new Promise((resolve) => {
-        loupe.jobs.watch(job, (view) => { if (loupe.jobs.isFinal(view)) resolve(view); });
-    });
 
     /** The arrays of one result. Where it is still to be computed, the card shows the job. */
     async function run(card, name, settings) {
         const told = await ask(`/_metric/start/${name}`, settings);
-        if (told.job) {
-            say(card, "job", {jobId: told.job, message: told.title, keep: loupe.card.stateOf(`${P}-${card}`)?.kind === "ready"});
-            const view = await until(told.job);
-            if (view.state === "cancelled") throw failure("Cancelled.", "", -1);
-            if (view.state !== "done") throw failure(view.error_message || "The job failed.", view.error_hint || "", -1);
-        }
+        if (told.job) await done(card, told);
         return (await loupe.wire.fetch(`/_data/${told.result}`)).arrays;
-    }
-
-    function failed(card, error) {
-        if (isHere() && error.message !== "Cancelled.") say(card, "failed", {message: error.message, hint: error.hint});
     }
 
     /** Only the newest question of a card is answered: `fresh(card)` says whether this one still is. */
@@ -227,7 +182,6 @@ window.loupe = window.loupe || {};
         setProps(`${P}-${name}`, {figure: {data: traces, layout: {template: loupe.theme.template(), showlegend: false, ...layout}}});
     }
 
-    loupe.metric = {P, now, at, isHere, setProps, set, values, value, say, failure, honest, ask, until, run, failed, turn, space, distances, nearest,
-        isOwn, model, models, places, cells, withOwn,
+    loupe.metric = {...desk, P, now, at, run, turn, space, distances, nearest, isOwn, model, models, places, cells, withOwn,
         loss, property, index, code, label, picture, fold, data, number, pvalue, viridis, css, ink, palette, painted, rendered, draw};
 })(window.loupe);

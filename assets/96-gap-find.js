@@ -44,18 +44,19 @@ window.loupe = window.loupe || {};
             say("find", "ready");
             return;
         }
-        const isText = !picture, mine = [held.key, isText ? values.text : `${picture.name} ${picture.size}`, values.delta].join(" ");
-        if (isText && !values.text) { at("found").replaceChildren(); say("find", "ready"); wanted = ""; return; }
+        const isText = !picture, text = values.text || (seen() ? EXAMPLES[0] : "");
+        const mine = [held.key, isText ? text : `${picture.name} ${picture.size}`, values.delta].join(" ");
+        if (isText && !text) { say("find", "ready"); return; }
         if (mine === wanted) return;
         wanted = mine;
         sent += 1;
         const number_ = sent;
         say("find", "loading", {keep: true, message: "Asking the model…"});
         try {
-            const body = isText ? {space: held.key, text: values.text, k: SHOWN, delta: values.delta} : form(held, values.delta);
+            const body = isText ? {space: held.key, text, k: SHOWN, delta: values.delta} : form(held, values.delta);
             const [found, {captions}] = await Promise.all([ask(`/_gap/${isText ? "text" : "image"}`, body), pairs(held)]);
             if (number_ !== sent || !isHere()) return;
-            listed(found.items, held, captions, isText);
+            listed(found.items, held, captions, isText ? `Images nearest to “${text}”${values.text ? "" : ", an example"}` : `Captions nearest to ${picture.name}`, isText);
             say("find", "ready");
             honest("find", [`${found.items.length} of ${count(held.n)}`, values.delta ? `shifted by ${number(values.delta)}` : "as it is", named(held), "CLIP-style, small"]);
         } catch (error) {
@@ -73,8 +74,22 @@ window.loupe = window.loupe || {};
         return body;
     }
 
-    function listed(items, held, captions, isText) {
-        const {el} = loupe.dom, title = el("p", {class: "lp-muted lp-small"}, isText ? "Images nearest to the text" : `Captions nearest to ${picture.name}`);
+    // Nothing is asked of the model for a list that nobody has scrolled to.
+    function seen() {
+        const host = at("ask");
+        if (host.dataset.seen || host.dataset.watched) return Boolean(host.dataset.seen);
+        host.dataset.watched = "yes";
+        new IntersectionObserver(([entry], watcher) => {
+            if (!entry.isIntersecting) return;
+            watcher.disconnect();
+            host.dataset.seen = "yes";
+            if (isHere()) find(loupe.state.current().values);
+        }).observe(host);
+        return false;
+    }
+
+    function listed(items, held, captions, heading, isText) {
+        const {el} = loupe.dom, title = el("p", {class: "lp-muted lp-small"}, heading);
         const shown = isText ? null : el("img", {class: "gap-query", alt: "The dropped picture", width: 72, height: 72});
         if (shown) {
             const address = URL.createObjectURL(picture);

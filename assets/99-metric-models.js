@@ -10,8 +10,8 @@ window.loupe = window.loupe || {};
         if (!held.length) {
             m.at("models-view").replaceChildren(el("p", {class: "metric-note"}, "No model is registered yet. Add one in the ", el("a", {href: "/library"}, "Library"), ", or with python -m backend models add FILE --name NAME; then open this page again."));
         } else {
-            const row = (one) => el("tr", {"data-on": one.key === m.value("loss")}, el("th", {scope: "row"}, one.title), el("td", {}, one.kind), el("td", {}, one.size), el("td", {}, one.numbers), el("td", {title: one.why_no_maps || null}, one.why_no_maps ? "no" : "yes"), el("td", {}, told(one)), el("td", {}, button(one)));
-            m.at("models-view").replaceChildren(el("table", {class: "metric-table"}, el("thead", {}, el("tr", {}, ...["Model", "kind", "takes", "numbers", "maps", "clusters by (NR-Prec)", ""].map((text) => el("th", {scope: "col"}, text)))), el("tbody", {}, ...held.map(row))),
+            const row = (one) => el("tr", {"data-on": one.key === m.value("loss")}, el("th", {scope: "row"}, one.title), el("td", {}, one.format), el("td", {}, one.size), el("td", {}, one.numbers), el("td", {title: one.why_no_maps || null}, one.why_no_maps ? "no" : "yes"), el("td", {}, told(one)), el("td", {}, button(one)));
+            m.at("models-view").replaceChildren(el("table", {class: "metric-table"}, el("thead", {}, el("tr", {}, ...["Model", "format", "takes", "numbers", "maps", "clusters by (NR-Prec)", ""].map((text) => el("th", {scope: "col"}, text)))), el("tbody", {}, ...held.map(row))),
                 ...[...new Set(held.map((one) => one.why_no_maps).filter(Boolean))].map((text) => el("p", {class: "metric-note"}, text)));
         }
         m.honest("models", [`${held.length} embeddings of registered models`, `${m.now.told.n.toLocaleString("en-US")} renders ${m.now.told.data.slice(0, 8)}`, `${m.value("distance").replace("_", " ")} distance`]);

@@ -15,6 +15,7 @@ from backend.protocols import ModelBackend
 from backend.registry import store
 from backend.registry.items import split_key
 from backend.registry.sets import task_of
+from backend.registry.spec import TEXTS
 from backend.registry.views import IMAGE_TASKS, cards_for, size_of
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
@@ -75,6 +76,12 @@ def _registered_for(task: str, bundled: Mapping[str, ModelCard]) -> dict[str, Mo
         held = store.sets().get(parts[0])
         return cards_for(parts[1], held.spec.classes, with_bundled=True) if held else {}
     first = next(iter(bundled.values()), None)
+    if first is not None and first.task == TEXTS:
+        return {
+            name: held.spec.card(held.fingerprint)
+            for name, held in store.listed().models.items()
+            if held.spec.task == TEXTS
+        }
     if first is None or first.task not in IMAGE_TASKS or not store.listed().models:
         return {}
     return cards_for(size_of(first), first.classes, with_bundled=False)

@@ -76,7 +76,7 @@ WORK: Final = table(
     Work("metric.model", 1, "model", "backend.metric_learning.own_work:model"),
     Work("metric.place", 1, "analysis", "backend.metric_learning.own_work:place"),
     Work("metric.values", 1, "analysis", "backend.metric_learning.own_work:values"),
-    Work("metric.own", 1, "analysis", "backend.metric_learning.work:own"),
+    Work("metric.own", 2, "analysis", "backend.metric_learning.work:own"),
     Work("nero.orbit", 1, "model", "backend.nero.work:orbit"),
     Work("nero.item", 1, "model", "backend.nero.work:item"),
     Work("nero.input", 1, "analysis", "backend.nero.work:moved"),

@@ -27,7 +27,7 @@ from models.metric_features import tensor
 N, D = 20_000, 128
 QUERIES: Final = 100  # of the scikit-learn loop, whose time is told for all
 FAR: Final = 3_000
-IMAGES: Final = 24  # of the attribution maps, whose time is told for 1,000
+IMAGES, ALONE = 4, 2  # of the attribution maps; all images need as long each
 SAMPLES: Final = 8
 
 
@@ -111,9 +111,10 @@ def distances() -> Row:
 
 
 def maps() -> Row:
-    """Maps of fifteen losses that share their front, against each image and loss alone."""
+    """Maps of fifteen losses that share their front, against each image and loss alone, through
+    the network as it was trained."""
     losses = [loss for loss in zoo.tails() if not loss.endswith("+bg")]
-    mesh = next(iter(shipped.meshes().values()))
+    mesh, plain = next(iter(shipped.meshes().values())), metric_net.trunk()
     turns = [{**cars.DEFAULTS, "car_rotation": 15.0 * k} for k in range(IMAGES)]
     x = tensor(np.stack([rendering.render(mesh, one)[0] for one in turns])).numpy()
     tails, fars = [zoo.tail(loss) for loss in losses], [zoo.distance(loss) for loss in losses]
@@ -121,24 +122,23 @@ def maps() -> Row:
     def front(y: torch.Tensor) -> torch.Tensor:
         return metric_net.front(zoo.trunk(), y)
 
-    few = 2
-
     def alone() -> np.ndarray:
         made = [
             attribution.smoothgrad_distance(
-                lambda y, one=tail: one(front(y)), x[i : i + 1], far, SAMPLES, batch=1
+                lambda y, one=tail: one(metric_net.front(plain, y)),
+                x[i : i + 1], far, SAMPLES, batch=1,
             )
-            for i in range(few)
+            for i in range(ALONE)
             for tail, far in zip(tails[:4], fars[:4], strict=True)
-        ]
+        ]  # fmt: skip
         return np.concatenate(made)
 
     def ours() -> np.ndarray:
-        return attribution.smoothgrad_of_tails(front, tails, fars, x[: 2 * few], SAMPLES)
+        return attribution.smoothgrad_of_tails(front, tails, fars, x, SAMPLES)
 
-    mine, theirs = seconds(ours) / (2 * few * len(tails)), seconds(alone) / (few * 4)
-    both = attribution.smoothgrad_of_tails(front, tails[:1], fars[:1], x[:1], SAMPLES)
-    gap = float(np.abs(both[0] - alone()[:1]).max())
+    mine, theirs = compare(ours, alone, rounds=2)
+    mine, theirs = mine / (len(x) * len(tails)), theirs / (ALONE * 4)
+    gap = float(np.abs(ours()[0, :1] - alone()[:1]).max())
     return Row(
         f"an attribution map, {SAMPLES} copies, 15 losses together, against one copy at a time",
         f"{mine:.2f} s",

@@ -6,6 +6,9 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,19 @@ def wall(work: Callable[[], object]) -> float:
     start_s = time.perf_counter()
     work()
     return time.perf_counter() - start_s
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """Wall time of one run in seconds, and what it returns."""
+    start_s = time.perf_counter()
+    found = work()
+    return time.perf_counter() - start_s, found
+
+
+def told(name: str, ours: float, other: float, goal: str, proof: str, ok: bool) -> Row:
+    """A row of two times in seconds."""
+    texts = [f"{s:.2f} s" if s >= 1 else f"{1e3 * s:.0f} ms" for s in (ours, other)]
+    return Row(name, *texts, other / ours, goal, proof, ok)
 
 
 def rendered(rows: Sequence[Row]) -> str:

@@ -53,10 +53,13 @@ VIEWERS_POST: Final = frozenset(
         *("/_crayon/plan", "/_crayon/curve", "/_metric/start/<name>", "/_gap/text", "/_gap/words"),
         *("/_fair/overview", "/_fair/answer", "/_insights/predict", "/_insights/attribution"),
         "/_insights/interactions",
+        "/_workspace/selection",
     }
 )
 """Posts that change nothing but a link's row; what they would compute the jobs refuse."""
-WORKERS_GET: Final = frozenset({"/_crayon/export.<suffix>", "/_crayon/folders", "/_invites"})
+WORKERS_GET: Final = frozenset(
+    {"/_crayon/export.<suffix>", "/_crayon/folders", "/_invites", "/_workspace/project.json"}
+)
 """Reads that show people's names or folders of the machine."""
 ADMINS: Final = "/_team"
 CALLBACKS: Final = ("crayon-told.data",)

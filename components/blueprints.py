@@ -10,12 +10,14 @@ from components import (
     crayon_api,
     fair_routes,
     gap_routes,
+    images_routes,
     insights_api,
     insights_data,
     library_routes,
     metric_routes,
     nero_routes,
     pin_routes,
+    workspace_routes,
     zoom_actions,
     zoom_routes,
 )
@@ -29,9 +31,11 @@ MODULES: Final = (
     fair_routes,
     insights_api,
     insights_data,
+    images_routes,
     library_routes,
     metric_routes,
     pin_routes,
+    workspace_routes,
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from components import insights_advice, insights_brief, insights_desk, insights_evidence
@@ -129,8 +129,3 @@ def own() -> Component:
 def unseen(values: Values) -> list[Component]:
     """Values of the state without a control that Dash knows, and the page's own stores."""
     return [hidden(PAGE, key, value) for key, value in values.items() if key not in SEEN]
-
-
-def stores(names: Sequence[str]) -> list[Component]:
-    """Empty stores."""
-    return [dcc.Store(id=name) for name in names]

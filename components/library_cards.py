@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from backend.registry import sets as sets_of_kinds
 from backend.registry import store, views
-from backend.registry.spec import KIND_TITLES
+from backend.registry.spec import KIND_TITLES, PAIRS, TASK, TEXTS
 from backend.registry.store import OwnModel, OwnSet
 from components.icons import icon
 from components.library_forms import copyable, edit_form
@@ -21,6 +21,10 @@ from components.method_card import named
 STRIP: Final = 10
 SHOWN_PAIRS: Final = 6
 SHOWN_PROBLEMS: Final = 8
+LANGUAGE: Final = {
+    PAIRS: "images and texts, put into one space",
+    TEXTS: "texts; the nearest description of a class is its answer, without training",
+}
 
 
 def models(held: Mapping[str, OwnModel]) -> Component:
@@ -52,12 +56,15 @@ def model_card(held: OwnModel) -> html.Article:
     scaling = f"range {spec.range}"
     for name, values in (("mean", spec.mean), ("std", spec.std)):
         scaling += f", {name} {', '.join(f'{value:g}' for value in values)}" if values else ""
-    facts = [
-        ("Kind", KIND_TITLES[spec.kind]),
-        ("Takes", f"{spec.size} (channels × height × width), {scaling}"),
-        ("Answers", f"{spec.output}, {classes}"),
-        ("Layers", _layers(held)),
-    ]
+    facts = [("Kind", KIND_TITLES[spec.kind])]
+    if spec.task == TASK:
+        facts += [
+            ("Takes", f"{spec.size} (channels × height × width), {scaling}"),
+            ("Answers", f"{spec.output}, {classes}"),
+            ("Layers", _layers(held)),
+        ]
+    else:
+        facts += [("Takes", LANGUAGE[spec.task])]
     return html.Article(
         [
             _title(spec.title or spec.name, spec.name, held.fingerprint, "weights and spec"),
@@ -69,9 +76,9 @@ def model_card(held: OwnModel) -> html.Article:
                 "model",
                 spec.name,
                 held.added_at,
-                [_button("Edit", "edit", spec.name, "adjustments")],
+                [_button("Edit", "edit", spec.name, "adjustments")] if spec.task == TASK else [],
             ),
-            edit_form(held.spec),
+            edit_form(held.spec) if spec.task == TASK else html.Span(hidden=True),
         ],
         className="lp-card lp-fact-card library-card",
         id=f"library-model-{spec.name}",
@@ -110,6 +117,7 @@ def set_card(held: OwnSet) -> html.Article:
         [
             _title(spec.told, spec.name, held.fingerprint, "contents, labels and order"),
             _strip(held),
+            _look(held),
             _facts(_of_set(held)),
             _notes(found.get("notes", [])),
             _problems(found),
@@ -170,6 +178,15 @@ def _strip(held: OwnSet) -> Component:
     return html.Div(
         images, className="library-strip", role="img", **named(aria_label="Some of its images")
     )
+
+
+def _look(held: OwnSet) -> Component:
+    """The way to all of its pictures."""
+    if not held.summary["largest"][0]:
+        return html.Span(hidden=True)
+    href = f"/images?set={held.spec.name}"
+    link = dcc.Link(["Look at all of them", icon("arrow-right")], href=href)
+    return html.Div(link, className="lp-small library-open")
 
 
 def _problems(found: Mapping[str, Any]) -> Component:

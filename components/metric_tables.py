@@ -46,7 +46,7 @@ def models(asked: Asked) -> pd.DataFrame:
     """The user's models, and what of them is measured."""
     rows = [
         {
-            **{key: card[key] for key in ("key", "title", "kind", "size", "numbers", "distance")},
+            **{key: card[key] for key in ("key", "title", "format", "size", "numbers", "distance")},
             "maps": card["why_no_maps"] or "yes",
             **{name: cell["nr"] for name, cell in (card["cells"] or {}).items()},
         }

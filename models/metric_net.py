@@ -8,12 +8,14 @@ full. The means over space then go through a linear layer to 128 numbers of leng
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.cards import CARDS, read_card
 from models.efficientnet_lite import NORM_EPSILON, ConvNorm, EfficientNetLite0, InvertedBottleneck
@@ -106,6 +108,17 @@ def trunk() -> EfficientNetLite0:
     """The bundled ImageNet network, frozen."""
     held = load_module(read_card(CARDS / "imagenet-lite0.toml"))
     return cast(EfficientNetLite0, held)
+
+
+def folded(held: EfficientNetLite0) -> EfficientNetLite0:
+    """A copy whose batch norms are multiplied into the convolutions before them, which halves the
+    time of a backward pass; it answers the same to rounding."""
+    made = copy.deepcopy(held)
+    for part in made.modules():
+        if isinstance(part, ConvNorm):
+            part.conv = fuse_conv_bn_eval(part.conv, part.bn)
+            part.bn = nn.Identity()  # type: ignore[assignment]
+    return made.requires_grad_(False)
 
 
 def new_tail(held: EfficientNetLite0, seed: int) -> Tail:

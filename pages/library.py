@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from components import library_cards as cards
 from components import library_forms as forms
+from components.icons import icon
 from components.method_card import named
 
 register_dash_page(
@@ -36,6 +37,7 @@ def layout(**_query: str) -> html.Div:
                 "Your own models and data, run and checked before any view shows them.",
                 className="lp-muted",
             ),
+            _project(),
         ],
         className="lp-page-head library-head",
     )
@@ -54,6 +56,26 @@ def layout(**_query: str) -> html.Div:
     sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Remove"))
     held = [sure, dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
     return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")
+
+
+def _project() -> Component:
+    """The project file: out, and in."""
+    told = "Models, data, selections and notes in one file"
+    out = html.A(
+        [icon("file-export"), "Save the project"],
+        id="library-save",
+        href="/_workspace/project.json",
+        download="",
+        className="lp-btn",
+        title=told,
+    )
+    bring = html.Button(
+        [icon("file-database"), "Open a project"],
+        id="library-project",
+        type="button",
+        className="lp-btn",
+    )
+    return html.Div([out, bring], className="lp-actions library-project")
 
 
 @callback(Output(MODELS, "children"), Output(SETS, "children"), Input(AGAIN, "data"))

@@ -149,3 +149,30 @@ def transformers_folder(folder: Path) -> Path:
         json.dumps({"size": {"height": 32, "width": 32}, "image_mean": [0.5], "image_std": [0.5]})
     )
     return folder
+
+
+WORDS = ("<pad>", "<s>", "</s>", "<unk>", "a", "red", "dog", "blue", "cat")
+
+
+def language_folder(folder: Path, kind: str) -> Path:
+    """A tiny random CLIP, Siglip or Bert of transformers, with a tokenizer of nine words."""
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    torch.manual_seed(0)
+    cut = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
+    cut.pre_tokenizer = pre_tokenizers.Whitespace()
+    cut.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=cut, **names).save_pretrained(folder)
+    shared = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
+    shared["num_attention_heads"] = 2
+    text = {**shared, "vocab_size": len(WORDS), "max_position_embeddings": 8}
+    text |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    vision = {**shared, "image_size": 32, "patch_size": 16}
+    make = getattr(transformers, f"{kind}Config")
+    config = make(**text) if kind == "Bert" else make(text_config=text, vision_config=vision)
+    getattr(transformers, f"{kind}Model")(config).eval().save_pretrained(folder)
+    return folder

@@ -11,6 +11,8 @@ from PIL import Image
 
 from tests import own_models
 
+GROUPS_HEAD = "image,label,group,split\n"
+
 
 def noise(height: int, width: int, seed: int = 0) -> Image.Image:
     """A colourful picture of noise in blocks of 16 px."""
@@ -97,6 +99,31 @@ def embeddings(root: Path) -> Path:
     captions = np.array([f"pair {i}" for i in range(20)])
     np.savez(root / "both.npz", image_emb=both[0], text_emb=both[1], captions=captions)
     return root / "both.npz"
+
+
+def picture(path: Path, place: int, size: tuple[int, int] = (40, 32)) -> None:
+    """A bright square at a place on grey."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.full((size[1], size[0], 3), 60, np.uint8)
+    image[8:16, place : place + 8] = (240, 200, 20)
+    Image.fromarray(image).save(path)
+
+
+def dogs(root: Path, count: int = 12, name: str = "dogs") -> Path:
+    """A table of images whose object lies left or right, with masks."""
+    rows = []
+    for i in range(count):
+        place = (6, 26)[i % 2]
+        picture(root / name / f"img/{i}.jpg", place)
+        mask = np.zeros((32, 40), np.uint8)
+        mask[8:16, place : place + 8] = 255
+        (root / name / "masks/img").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(root / name / f"masks/img/{i}.png")
+        split = ("train", "train", "val", "test")[(i // 2) % 4]
+        kind = ("cat", "dog")[i % 2]
+        rows.append(f"img/{i}.jpg,{kind},{kind} indoors,{split}\n")
+    (root / name / "table.csv").write_text(GROUPS_HEAD + "".join(rows))
+    return root / name
 
 
 KINDS: dict[str, Callable[[Path], Path]] = {

@@ -14,6 +14,7 @@ from backend.fair import pool as pools
 from backend.fair import survey, told, ways
 from backend.fair.pool import Attribute
 from backend.fair.ways import Asked, Way
+from backend.params import number, whole
 from backend.protocols import F32, I64, JSON, Arrays
 
 LONGEST = 200  # characters of a typed query
@@ -51,7 +52,7 @@ def answer(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         BackendError: a setting is not usable, or the user's table is gone.
     """
     way = way_of(params)
-    k = int(params["k"])  # type: ignore[arg-type]
+    k = whole(params, "k")
     case = own_case(params, way, ticket) if params.get("own") else pool_case(params, way)
     return document(told.told(case, k))
 
@@ -64,8 +65,8 @@ def overview(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
     """
     way, attribute = way_of(params), attribute_of(params)
     held = pools.people()
-    rows = pools.kept(held, attribute, float(params["share"]), way.seed)  # type: ignore[arg-type]
-    asked = survey.Survey(held, attribute, rows, int(params["k"]), way)  # type: ignore[arg-type]
+    rows = pools.kept(held, attribute, number(params, "share"), way.seed)
+    asked = survey.Survey(held, attribute, rows, whole(params, "k"), way)
     return document(survey.surveyed(asked, ticket))
 
 

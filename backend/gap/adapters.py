@@ -128,7 +128,9 @@ class OpenClipEncoder:
     """A model of the ``open_clip`` package with weights of a file; both are the user's own.
 
     Raises:
-        BadRequest: the package is not installed, or the file is not safetensors.
+        BadRequest: the package is not installed or does not know the model (names of a hub are
+            refused, since they are downloads), or the file does not hold its weights as
+            safetensors.
     """
 
     def __init__(self, name: str, weights: Path) -> None:
@@ -140,26 +142,43 @@ class OpenClipEncoder:
             raise BadRequest(
                 "The package open_clip_torch is not installed.", "pip install open_clip_torch"
             ) from error
+        if name not in open_clip.list_models():
+            raise BadRequest(
+                f"open_clip has no model {name[:80]!r}.", "open_clip.list_models() names them."
+            )
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         self.title = f"{name}, open_clip"
         self._model, _, self._prepare = open_clip.create_model_and_transforms(name)
-        self._model.load_state_dict(load_file(weights))
+        try:
+            self._model.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise BadRequest(
+                f"{weights.name} does not hold the weights of {name}.",
+                "Save its state_dict with safetensors.torch.save_file.",
+            ) from error
         self._model.eval()
         self._tokenizer = open_clip.get_tokenizer(name)
 
     def images(self, pictures: Sequence[U8]) -> F32:
         """See :class:`PairEncoder`."""
+        found = []
         with torch.inference_mode():
-            made = [self._prepare(Image.fromarray(picture)) for picture in pictures]
-            found: F32 = unit_rows(self._model.encode_image(torch.stack(made)).numpy())
-        return found
+            for start in range(0, len(pictures), BATCH):
+                part = [Image.fromarray(one) for one in pictures[start : start + BATCH]]
+                made = torch.stack([self._prepare(one) for one in part])
+                found.append(self._model.encode_image(made).numpy())
+        return unit_rows(np.concatenate(found))
 
     def texts(self, texts: Sequence[str]) -> F32:
         """See :class:`PairEncoder`."""
+        found = []
         with torch.inference_mode():
-            found: F32 = unit_rows(self._model.encode_text(self._tokenizer(list(texts))).numpy())
-        return found
+            for start in range(0, len(texts), BATCH):
+                told = self._tokenizer(list(texts[start : start + BATCH]))
+                found.append(self._model.encode_text(told).numpy())
+        return unit_rows(np.concatenate(found))
 
 
 def _opened(folder: Path) -> tuple[Any, Any]:

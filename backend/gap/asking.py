@@ -14,7 +14,8 @@ from backend.gap.pairs import unit_rows
 from backend.gap.slider import direction
 from backend.gap.spaces import Space
 from backend.gap.token_maps import token_map
-from backend.gap.work import number, space_of, whole
+from backend.gap.work import space_of
+from backend.params import number, whole
 from backend.protocols import F32, JSON, U8, Arrays
 
 MOST: Final = 100

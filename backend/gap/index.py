@@ -28,7 +28,8 @@ LISTS: Final = 1024
 LIST_WIDTH: Final = 64  # dimensions in which lists are made
 SAMPLE: Final = 40_000
 ROUNDS: Final = 8
-PART: Final = 32_768
+PART: Final = 8_192
+TOP_OF: Final = 256  # rows whose highest is noted
 NAMED: Final = 2_048
 ROUNDING: Final = 1e-5
 """Of cosines in float32, added to the bound."""
@@ -167,43 +168,45 @@ def _candidates(index: Index, codes: I8, scale: F32, bound: float, k: int) -> li
         return _in_parts(index, codes, scale, bound, k)
     held = []
     told = np.empty(len(index.codes), np.float32)
+    tops = np.empty(-(-len(told) // TOP_OF), np.float32)
     for code, one in zip(codes, scale, strict=True):
-        _products(index.codes, code, index.scale, np.float32(one), told)
-        held.append(_within(told, bound, k))
+        _products(index.codes, code, index.scale, np.float32(one), told, tops)
+        held.append(_within(told, tops, bound, k))
     return held
 
 
-def _within(told: F32, bound: float, k: int) -> I64:
-    border = np.partition(told, len(told) - k)[len(told) - k]
-    found: I64 = np.flatnonzero(told >= border - 2 * bound)
-    return found
+def _within(told: F32, tops: F32, bound: float, k: int) -> I64:
+    """Rows that may be among the k best. The k-th best of the highest of each stretch is no higher
+    than the k-th best of all, so few rows are left to be put in order.
+    """
+    if len(tops) < k:
+        tops = told
+    found: I64 = np.flatnonzero(
+        told >= np.partition(tops, len(tops) - k)[len(tops) - k] - 2 * bound
+    )
+    seen = told[found]
+    kept: I64 = found[seen >= np.partition(seen, len(seen) - k)[len(seen) - k] - 2 * bound]
+    return kept
 
 
 def _in_parts(index: Index, codes: I8, scale: F32, bound: float, k: int) -> list[I64]:
     """Many queries: one matrix product of codes a part, of which few entries are kept."""
     import torch
 
-    asked = torch.from_numpy(np.ascontiguousarray(codes.T))
+    asked = torch.from_numpy(codes)
+    counts = np.zeros(len(codes), np.int64)
     borders = np.full(len(codes), -np.inf, np.float32)
-    kept: list[list[I64]] = [[] for _ in codes]
-    told: list[list[F32]] = [[] for _ in codes]
+    rows = np.empty((len(codes), 2 * PART), np.int64)
+    told = np.empty(rows.shape, np.float32)
     for start in range(0, len(index.codes), PART):
+        if counts.max() + PART > rows.shape[1]:
+            rows = np.concatenate([rows, np.empty_like(rows)], axis=1)
+            told = np.concatenate([told, np.empty_like(told)], axis=1)
         part = torch.from_numpy(index.codes[start : start + PART])
-        products = torch._int_mm(part, asked).numpy()
-        lines = _scaled(products, index.scale[start : start + PART], scale)
-        for i, line in enumerate(lines):
-            rows = np.flatnonzero(line >= borders[i] - 2 * bound)
-            if not len(rows):
-                continue
-            kept[i].append(rows + start)
-            told[i].append(line[rows])
-            seen = np.concatenate(told[i])
-            if len(seen) >= k:
-                borders[i] = np.partition(seen, len(seen) - k)[len(seen) - k]
-                stays = seen >= borders[i] - 2 * bound
-                told[i] = [seen[stays]]
-                kept[i] = [np.concatenate(kept[i])[stays]]
-    return [np.concatenate(rows) for rows in kept]
+        products = torch._int_mm(asked, part.T).numpy()
+        scales = index.scale[start : start + PART]
+        _collect(products, scales, scale, start, 2 * bound, k, (rows, told, counts, borders))
+    return [rows[i, :count] for i, count in enumerate(counts)]
 
 
 def _best_of_list(index: Index, rows: I64, code: I8, scale: float, k: int) -> I64:
@@ -217,12 +220,17 @@ def _best_of_list(index: Index, rows: I64, code: I8, scale: float, k: int) -> I6
 
 
 @njit(parallel=True, cache=True)
-def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32) -> None:
-    for i in prange(codes.shape[0]):
-        total = np.int32(0)
-        for j in range(codes.shape[1]):
-            total += np.int32(codes[i, j]) * np.int32(code[j])
-        told[i] = total * scales[i] * scale
+def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32, tops: F32) -> None:
+    """Writes what the codes say of each row, and the highest of every TOP_OF rows."""
+    for stretch in prange(len(tops)):
+        top = np.float32(-np.inf)
+        for i in range(stretch * TOP_OF, min(len(codes), (stretch + 1) * TOP_OF)):
+            total = np.int32(0)
+            for j in range(codes.shape[1]):
+                total += np.int32(np.int16(codes[i, j]) * np.int16(code[j]))
+            told[i] = total * scales[i] * scale
+            top = max(top, told[i])
+        tops[stretch] = top
 
 
 @njit(cache=True)
@@ -236,12 +244,41 @@ def _products_of(codes: I8, rows: I64, code: I8, scales: F32, scale: np.float32,
 
 
 @njit(parallel=True, cache=True)
-def _scaled(products: NDArray[np.int32], scales: F32, asked: F32) -> F32:
-    found = np.empty((products.shape[1], products.shape[0]), np.float32)
-    for q in prange(products.shape[1]):
-        for i in range(products.shape[0]):
-            found[q, i] = products[i, q] * scales[i] * asked[q]
-    return found
+def _collect(
+    products: NDArray[np.int32], scales: F32, asked: F32, start: int, margin: float, k: int,
+    held: tuple[I64, F32, I64, F32],
+) -> None:  # fmt: skip
+    """Adds the rows of a part that may be among the k best of a query, and drops those that no
+    longer may. ``held`` are rows and what the codes say of them (q, room), how many there are, and
+    the k-th best.
+    """
+    for q in prange(len(products)):
+        _follow(products[q], scales, asked[q], start, margin, k, held, q)
+
+
+@njit(cache=True)
+def _follow(
+    products: NDArray[np.int32], scales: F32, asked: np.float32, start: int, margin: float, k: int,
+    held: tuple[I64, F32, I64, F32], q: int,
+) -> None:  # fmt: skip
+    """One query of :func:`_collect`."""
+    rows, told, counts, borders = held
+    limit, count = borders[q] - margin, counts[q]
+    for i in range(len(products)):
+        value = products[i] * scales[i] * asked
+        if value >= limit:
+            rows[q, count], told[q, count] = start + i, value
+            count += 1
+    if count < k or count == counts[q]:
+        counts[q] = count
+        return
+    borders[q] = np.partition(told[q, :count], count - k)[count - k]
+    limit, found = borders[q] - margin, 0
+    for at in range(count):
+        if told[q, at] >= limit:
+            rows[q, found], told[q, found] = rows[q, at], told[q, at]
+            found += 1
+    counts[q] = found
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from backend.gap.index import APPROXIMATE_FROM, Index, Lists, build, make_lists
 from backend.gap.landmark import EPOCHS, first_picture, refined
 from backend.gap.pairs import unit_rows
 from backend.gap.spaces import Space
-from backend.gap.work import number, space_of, whole
+from backend.gap.work import space_of
 from backend.jobs import JobRequest
+from backend.params import number, whole
 from backend.protocols import F32, I64, JSON, Arrays
 
 PROBES: Final = 16

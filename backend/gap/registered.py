@@ -12,12 +12,17 @@ from backend.errors import NotFound
 from backend.gap import bundled
 from backend.gap.pairs import check
 from backend.gap.spaces import BUNDLED, TEMPERATURE, Space, concepts_of
-from backend.registry import sets, store
+from backend.registry import language, sets, store
 from backend.registry.store import OwnSet
 from models.cards import CARDS, read_card
 
 KINDS: Final = ("pairs", "embeddings")
 OWN: Final = "own"
+NOTES: Final = {
+    (True, False): "your pairs, a bundled encoder",
+    (False, False): "your pairs, your encoder",
+    (False, True): "registered embeddings",
+}
 
 
 def titles() -> dict[str, str]:
@@ -29,6 +34,8 @@ def titles() -> dict[str, str]:
         elif held.spec.kind == "pairs":
             for key in held.summary["opens"]["spaces"].split(","):
                 found[key] = _title(held, key.partition("--")[2])
+            for model in language.placed_in(name):
+                found[f"{name}--{model}"] = f"{held.spec.told}: {model}"
     return found
 
 
@@ -42,7 +49,8 @@ def load(key: str) -> Space:
     held = store.required().set(name)
     if key not in titles():
         raise NotFound(f"There is no space {key[:40]!r} here.", f"There is {', '.join(titles())}.")
-    return _loaded(key, held.fingerprint)
+    model = store.listed().models.get(key.partition("--")[2])
+    return _loaded(key, held.fingerprint, model.fingerprint if model else "")
 
 
 def _title(held: OwnSet, encoder: str) -> str:
@@ -50,17 +58,17 @@ def _title(held: OwnSet, encoder: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _loaded(key: str, fingerprint: str) -> Space:
+def _loaded(key: str, fingerprint: str, mark: str) -> Space:
     name, _, encoder = key.partition("--")
-    held, arrays = store.required().set(name), sets.stored(name)
+    arrays, is_bundled = sets.stored(name), encoder in BUNDLED
     pairs = check(arrays[f"images-{encoder}"], arrays[f"texts-{encoder}"])
     captions, labels = tuple(arrays["captions"].tolist()), tuple(arrays["labels"].tolist())
-    card = None if encoder == OWN else read_card(CARDS / f"{encoder}.toml")
-    identity = fingerprint + (card.fingerprint if card else "")
+    card = read_card(CARDS / f"{encoder}.toml") if is_bundled else None
+    identity = fingerprint + (card.fingerprint if card else mark)
     return Space(
         key=key,
-        title=held.spec.told if encoder == OWN else _title(held, encoder),
-        note="registered embeddings" if encoder == OWN else "your pairs, a bundled encoder",
+        title=titles()[key],
+        note=NOTES[is_bundled, encoder == OWN],
         set_key=f"registered {name} {fingerprint[:16]}",
         images=np.asarray(pairs.images),
         texts=np.asarray(pairs.texts),
@@ -71,7 +79,7 @@ def _loaded(key: str, fingerprint: str) -> Space:
         classes=None,
         class_names=(),
         temperature=1 / card.metrics["logit_scale"] if card else TEMPERATURE,
-        encoder="" if encoder == OWN else encoder,
+        encoder=encoder if is_bundled else "",
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         thumbs=arrays.get("thumbs"),
     )

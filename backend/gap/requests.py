@@ -11,6 +11,7 @@ from backend.errors import BadRequest
 from backend.gap.joint_map import FEWEST, MIN_DIST, NEIGHBOURS, SHOWN
 from backend.gap.spaces import MOST_PAIRS, Space
 from backend.jobs import JobRequest
+from backend.params import number, whole
 from backend.protocols import JSON
 
 MOST_SEED: Final = 1_000_000
@@ -90,7 +91,12 @@ def graph_job(held: Space, settings: MapSettings) -> JobRequest:
 
 def settings_of(params: Mapping[str, JSON]) -> MapSettings:
     """The settings that the params of such a job name."""
-    return MapSettings(**{name: params[name] for name in MapSettings.__slots__})  # type: ignore[arg-type]  # each was checked by the job's maker
+    return MapSettings(
+        count=whole(params, "count"),
+        seed=whole(params, "seed"),
+        neighbours=whole(params, "neighbours"),
+        min_dist=number(params, "min_dist"),
+    )
 
 
 def _laid_out(held: Space, settings: MapSettings) -> dict[str, JSON]:

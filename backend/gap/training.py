@@ -12,7 +12,7 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,7 +104,7 @@ def train(held: Features, variant: str, seed: int, epochs: int = EPOCHS) -> Head
                 places=places, symmetric=True, scale=heads.scale,
             )  # fmt: skip
             optimiser.zero_grad()
-            loss.total.backward()  # type: ignore[no-untyped-call]
+            loss.total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()
             schedule.step()
     return heads.eval()
@@ -162,7 +162,9 @@ def _gap(report: GapReport, scale: float) -> dict[str, float]:
     return {name: float(getattr(report, name)) for name in names} | {"logit_scale": scale}
 
 
-def run(held: Features, variants: Sequence[str], seeds: Sequence[int], epochs: int = EPOCHS):  # type: ignore[no-untyped-def]
+def run(
+    held: Features, variants: Sequence[str], seeds: Sequence[int], epochs: int = EPOCHS
+) -> Iterator[tuple[str, int, Heads, dict[str, float], float]]:
     """(variant, seed, heads, measured, seconds) one after the other."""
     for seed in seeds:
         for variant in variants:

@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 
 from backend.cache import ArrayStore
-from backend.errors import BadRequest
 from backend.gap import joint_map, slider, spaces
 from backend.gap.measures import Progress
 from backend.gap.measures import measure as measured
-from backend.gap.slider import Point, Slider
+from backend.gap.slider import Direction, Point, Slider
 from backend.gap.spaces import Space
+from backend.params import number, whole
 from backend.protocols import I64, JSON, Arrays
 
 BOOTSTRAP: Final = 200
@@ -157,32 +157,14 @@ def packed(points: list[Point]) -> Arrays:
     first = points[0]
     tops = sorted(first.recall["text_to_image"])
     names = sorted(first.by_group)
-    ways = ("text_to_image", "image_to_text")
+    ways: tuple[Direction, ...] = ("text_to_image", "image_to_text")
     return {
         "delta": np.array([p.delta for p in points]),
         "gap": np.array([p.gap for p in points]),
         "loss": np.array([p.loss for p in points]),
         "accuracy": np.array([np.nan if p.accuracy is None else p.accuracy for p in points]),
-        "recall": np.array(
-            [[[p.recall[way][k] for k in tops] for way in ways] for p in points]  # type: ignore[index]
-        ),
+        "recall": np.array([[[p.recall[way][k] for k in tops] for way in ways] for p in points]),
         "by_group": np.array([[p.by_group[name] for name in names] for p in points]),
         "tops": np.array(tops),
         "groups": np.array(names or [""]),
     }
-
-
-def whole(params: Mapping[str, JSON], name: str) -> int:
-    """A parameter that must be a whole number. Raises ``BadRequest``."""
-    value = params[name]
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadRequest(f"{name}={value!r} is not a whole number.")
-    return value
-
-
-def number(params: Mapping[str, JSON], name: str) -> float:
-    """A parameter that must be a number. Raises ``BadRequest``."""
-    value = params[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequest(f"{name}={value!r} is not a number.")
-    return float(value)

@@ -195,15 +195,35 @@ def pairwise(
         np.subtract(1.0 if distance == "cosine" else 0.0, products, out=products)
         return products
     left, right = (a32**2).sum(axis=1), (b32**2).sum(axis=1)
-    found: NDArray[np.float32] = (-2 * a32) @ b32.T
-    found += left[:, None]
-    found += right
-    rows, columns = np.nonzero(found < NEAR * (left[:, None] + right))
+    # Two more columns each, so that one product adds both squared lengths as well.
+    wide = np.column_stack([-2 * a32, left, np.ones_like(left)])
+    tall = np.ascontiguousarray(np.column_stack([b32, np.ones_like(right), right]).T)
+    found = np.empty((len(a), len(b)), np.float32)
+    step = max(1, BLOCK_BYTES // (4 * len(b)))
+    for start in range(0, len(a), step):
+        rows = slice(start, start + step)
+        part = np.matmul(wide[rows], tall, out=found[rows])
+        _repair(part, a32[rows], b32, left[rows], right)
+        if distance == "snr":
+            part /= left[rows, None]
+        elif distance == "euclidean":
+            np.sqrt(part, out=part)
+    return found
+
+
+def _repair(
+    part: NDArray[np.float32],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+) -> None:
+    """Computes squared distances ``part`` that single precision cannot tell from 0 again, from the
+    differences, in place; ``left`` and ``right`` are the squared lengths."""
+    near = np.flatnonzero(part < NEAR * (left + right.max())[:, None])  # at least all of them
+    rows, columns = np.divmod(near, part.shape[1])
+    really = part[rows, columns] < NEAR * (left[rows] + right[columns])
+    rows, columns = rows[really], columns[really]
     for start in range(0, len(rows), 1 << 16):
         i, j = rows[start : start + (1 << 16)], columns[start : start + (1 << 16)]
-        found[i, j] = ((both[i].astype(np.float64) - both[len(a) + j]) ** 2).sum(axis=1)
-    if distance == "snr":
-        found /= left[:, None]
-    elif distance == "euclidean":
-        np.sqrt(found, out=found)
-    return found
+        part[i, j] = ((first[i].astype(np.float64) - second[j]) ** 2).sum(axis=1)

@@ -89,7 +89,7 @@ def vectors(own: OwnEmbedding, data: str, store: ArrayStore, progress: Progress)
     Raises:
         Cancelled: by ``progress``; the images drawn so far are kept.
     """
-    key = key_of("metric.vectors", VERSION, data=data, **own.named())
+    key = vectors_key(own, data)
     held = store.get(key)
     if held is not None:
         return np.asarray(held["vectors"], np.float32)
@@ -105,6 +105,11 @@ def vectors(own: OwnEmbedding, data: str, store: ArrayStore, progress: Progress)
         )
     store.put(key, {"vectors": whole})
     return whole
+
+
+def vectors_key(own: OwnEmbedding, data: str) -> str:
+    """Where :func:`vectors` keeps them."""
+    return key_of("metric.vectors", VERSION, data=data, **own.named())
 
 
 def embedded(own: OwnEmbedding, images: U8) -> F32:

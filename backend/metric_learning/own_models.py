@@ -14,7 +14,7 @@ from backend.errors import BadRequest
 from backend.protocols import JSON
 from backend.registry import store
 from backend.registry.kinds import FACTS
-from backend.registry.spec import KIND_TITLES
+from backend.registry.spec import KIND_TITLES, TASK
 from backend.registry.store import OwnModel
 
 PREFIX: Final = "own:"
@@ -37,7 +37,7 @@ class OwnEmbedding:
     name: str
     layer: str
     title: str
-    kind: str
+    format: str
     size: str
     numbers: int
     fingerprint: str
@@ -55,7 +55,7 @@ class OwnEmbedding:
             "year": 0,
             "family": FAMILY,
             "distance": distance,
-            "kind": self.kind,
+            "format": self.format,
             "size": self.size,
             "numbers": self.numbers,
             "why_no_maps": self.why_no_maps,
@@ -63,10 +63,10 @@ class OwnEmbedding:
 
 
 def listed() -> dict[str, OwnEmbedding]:
-    """Every embedding of every registered model by key, the oldest model first; none while the
-    database does not answer.
+    """Every embedding of every registered classifier by key, the oldest model first; none while
+    the database does not answer.
     """
-    held = store.listed().models.values()
+    held = [model for model in store.listed().models.values() if model.spec.task == TASK]
     return {one.key: one for model in held for one in _embeddings(model)}
 
 
@@ -112,7 +112,7 @@ def _embeddings(model: OwnModel) -> Iterator[OwnEmbedding]:
             name=spec.name,
             layer=layer,
             title=f"{spec.told}, answers" if k else spec.told,
-            kind=KIND_TITLES[spec.kind],
+            format=KIND_TITLES[spec.kind],
             size=spec.size,
             numbers=count,
             fingerprint=model.fingerprint,

@@ -106,7 +106,7 @@ def sensitivity(
                 given = counted.by_index[k], counted.shuffled[k]
                 null = significance.permutation_null(held, one, permutations, seed, counted=given)
                 row |= {"z_permutation": null.z, "p_permutation": null.p}
-        rows.append(row | {"note": one.problem or _singles(one)})
+        rows.append(row | {"note": one.problem or singles(one)})
     frame = pd.DataFrame(rows).reindex(columns=_columns(permutations))
     if permutations:
         frame["p_holm"] = significance.holm(frame["p_permutation"].to_numpy(np.float64))
@@ -137,11 +137,17 @@ def _row(one: Property, hits: metrics.F64, sigma: Sigma, n: int) -> dict[str, An
     }
 
 
-def _singles(one: Property) -> str:
+def singles(one: Property) -> str:
+    """A sentence about values of one image; empty where there is none."""
     if not one.singles:
         return ""
     shown = ", ".join(one.singles[:3]) + (" …" if len(one.singles) > 3 else "")
     return f"{len(one.singles)} values of {one.name} have one image and ask no question: {shown}."
+
+
+def repeated(duplicates: int) -> str:
+    """A sentence about embeddings that are there more than once."""
+    return f"{duplicates} images repeat the embedding of another exactly."
 
 
 def _notes(
@@ -149,7 +155,7 @@ def _notes(
 ) -> tuple[str, ...]:
     said = [note for note in notes if note]
     if duplicates:
-        said.append(f"{duplicates} images repeat the embedding of another exactly.")
+        said.append(repeated(duplicates))
     said.append(TIE_RULES[ties])
     if permutations and tests and tests / (permutations + 1) > significance.LEVEL:
         needed = int(np.ceil(tests / significance.LEVEL))

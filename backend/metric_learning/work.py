@@ -21,6 +21,7 @@ from backend.metric_learning import (
     own_models,
     properties,
     rendering,
+    sensitivity,
     shipped,
     sweeps,
     words,
@@ -268,10 +269,12 @@ def own(params: Mapping[str, JSON], ticket: Ticket) -> Arrays:
         for name in (*columns.NUMBERS, "p_permutation", "p_holm")
     }
     where = places(x, ("pca", "umap"))
-    notes = [one.problem for one in held if one.problem]
+    notes = [one.problem or sensitivity.singles(one) for one in held]
+    if duplicates := pairs(x, distance).duplicates:
+        notes.append(sensitivity.repeated(duplicates))
     return {
         "properties": np.array([one.name for one in held]),
-        "notes": np.array(notes, dtype=np.str_),
+        "notes": np.array([note for note in notes if note], dtype=np.str_),
         **numbers,
         **where,
     }

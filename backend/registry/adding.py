@@ -14,9 +14,20 @@ from backend import catalog, datasets
 from backend.errors import BackendError, BadRequest, NotFound
 from backend.items import to_batch
 from backend.protocols import F32, Progress
-from backend.registry import building, guess, index, items, kinds, store, telling, validate, views
+from backend.registry import (
+    building,
+    guess,
+    index,
+    items,
+    kinds,
+    language,
+    store,
+    telling,
+    validate,
+    views,
+)
 from backend.registry.data_spec import SetSpec
-from backend.registry.spec import ModelSpec, from_json
+from backend.registry.spec import PAIRS, TASK, ModelSpec, from_json
 from backend.registry.validate import Report
 
 
@@ -37,7 +48,10 @@ def model_spec(path: str, name: str, given: Mapping[str, Any]) -> tuple[ModelSpe
         kind, place = "timm", path.removeprefix("timm:")
     else:
         kind, place = kinds.kind_of(Path(path)), str(Path(path).resolve())
-    return guess.guessed(from_json({**given, "name": name, "kind": kind, "path": place}))
+    told = {**given, "name": name, "kind": kind, "path": place}
+    if kind == "transformers":
+        told = {"task": language.task_in(Path(place)), **told}
+    return guess.guessed(from_json(told))
 
 
 def add_model(path: str, name: str, given: Mapping[str, Any], data: str = "") -> Report:
@@ -51,10 +65,15 @@ def add_model(path: str, name: str, given: Mapping[str, Any], data: str = "") ->
         BadRequest: it cannot be read, or does not answer as a classifier does.
     """
     spec, guesses = model_spec(path, name, given)
-    report = validate.validated(spec, _trial(data, spec) if data else None)
+    if spec.task != TASK:
+        report = language.validated(spec)
+    else:
+        report = validate.validated(spec, _trial(data, spec) if data else None)
     report.notes[:0] = [f"From the file: {text}." for text in guesses]
     registry = store.required()
     registry.put_model(report.spec, building.fingerprint(report.spec), report.to_json())
+    if spec.task == PAIRS:
+        language.place_all(name)
     return report
 
 
@@ -65,6 +84,8 @@ def edit_model(name: str, given: Mapping[str, Any]) -> Report:
         NotFound, BadRequest: as :func:`add_model`.
     """
     held = store.required().model(name)
+    if held.spec.task != TASK:
+        raise BadRequest(f"{name} has nothing to be changed.", "Add it again.")
     refused = {"name", "kind", "path"} & given.keys()
     if refused:
         raise BadRequest(f"{refused.pop()} cannot be changed.", "Add the model again.")
@@ -117,6 +138,8 @@ def _indexed(spec: SetSpec, progress: Progress) -> Mapping[str, Any]:
         _forget_contents(before.summary)
     store.required().put_set(made, fingerprint, summary)
     held = store.required().set(made.name)
+    if made.kind == "pairs":
+        language.place_set(made.name)
     for size in views.sizes_of(held):
         items.prepare(made.name, size)
     return summary

@@ -9,8 +9,8 @@ from typing import Final
 
 from backend.errors import BadRequest, NotFound
 from backend.protocols import ModelBackend
-from backend.registry import store
-from backend.registry.spec import ModelSpec
+from backend.registry import language, store
+from backend.registry.spec import PAIRS, TEXTS, ModelSpec
 
 BLOCK: Final = 1 << 20
 NOT_NUMBERS: Final = ("name", "title", "licence", "data", "path", "layers", "embedding")
@@ -28,6 +28,10 @@ def build(spec: ModelSpec, fingerprint: str, device: str) -> ModelBackend:
             f"The {missing} of {spec.name} is not known.", "Give --input and --classes."
         )
     card = spec.card(fingerprint)
+    if spec.task == TEXTS:
+        return language.text_backend(spec, card, device)
+    if spec.task == PAIRS:
+        raise BadRequest(f"{spec.name} answers about no images alone.", "Open it on Modality gap.")
     if spec.kind == "onnx":
         from backend.registry.onnx_model import OnnxBackend
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.errors import BadRequest
-from backend.registry.spec import MOST_CLASSES, ModelSpec, counted
+from backend.registry import language
+from backend.registry.spec import MOST_CLASSES, TASK, ModelSpec, counted
 
 CHANNELS: Final = (1, 3)
 
@@ -124,6 +125,8 @@ def _of_transformers(spec: ModelSpec) -> dict[str, Any]:
     check_transformers(path)
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = {}
+    if (task := language.task_of(config)) != TASK:
+        return {"classes": language.classes_of(task)}
     size, channels = config.get("image_size"), config.get("num_channels", 3)
     preprocessing: Mapping[str, Any] = {}
     if (path / "preprocessor_config.json").is_file():

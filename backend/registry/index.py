@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -47,6 +47,7 @@ class Index:
         looks: (n, 72) each picture in grey on 9 × 8 px, by which near-duplicates are found.
         stamps: (n, 2) time of change and size of each file, by which a change is noticed.
         thumbs: WebP bytes one after the other; starts: (n + 1,) where each begins.
+        marks: (n,) doubles, leaks and conflicts as bits of :mod:`backend.registry.duplicates`.
     """
 
     names: NDArray[Any]
@@ -58,6 +59,7 @@ class Index:
     stamps: NDArray[np.float64]
     thumbs: NDArray[np.uint8]
     starts: NDArray[np.int64]
+    marks: NDArray[np.uint8]
 
     def thumb(self, row: int) -> bytes:
         """The thumbnail of a row as WebP."""
@@ -83,21 +85,31 @@ def folder(name: str) -> Path:
 
 
 def load(name: str) -> Index:
-    """The stored index of a set.
+    """The stored index of a set, read once and kept until it changes. Do not write into it.
 
     Raises:
         BadRequest: it is gone; the set must be indexed again.
     """
+    path = folder(name) / "index.npz"
     try:
-        with np.load(folder(name) / "index.npz", allow_pickle=False) as file:
-            held = {key: file[key] for key in FIELDS if key != "thumbs"}
-        thumbs = np.load(folder(name) / "thumbs.npy", mmap_mode="r", allow_pickle=False)
-        return Index(**held, thumbs=thumbs)
+        return _loaded(path, path.stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise BadRequest(
             f"The index of {name} is gone.",
             f"Run `python -m backend data index {name}`, or Index again on the Library page.",
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, changed_ns: int) -> Index:
+    del changed_ns  # another index under the same name
+    with np.load(path, allow_pickle=False) as file:
+        held = {key: file[key] for key in FIELDS if key not in ("thumbs", "marks")}
+        # Indexes of earlier versions have no marks: then nothing is marked.
+        blank = np.zeros(len(held["names"]), np.uint8)
+        marks = file["marks"] if "marks" in file.files else blank
+    thumbs = np.load(path.with_name("thumbs.npy"), mmap_mode="r", allow_pickle=False)
+    return Index(**held, thumbs=thumbs, marks=marks)
 
 
 def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, Any]]:
@@ -125,10 +137,10 @@ def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, An
     for array in (index.names, index.hashes, index.labels):
         digest.update(json.dumps(array.tolist()).encode())
     private_folder(folder(spec.name))
+    summary = {**_summary(index, classes, problems, fresh), **more}
     held = {key: getattr(index, key) for key in FIELDS if key != "thumbs"}
     write_atomic(folder(spec.name) / "thumbs.npy", partial(_send, index.thumbs))
     write_atomic(folder(spec.name) / "index.npz", partial(_send_all, held))
-    summary = {**_summary(index, classes, problems, fresh), **more}
     return spec, digest.hexdigest(), summary
 
 
@@ -145,6 +157,7 @@ def _summary(
 ) -> dict[str, Any]:
     from backend.registry.duplicates import report
 
+    doubles, index.marks = report(index)
     counts = np.bincount(index.labels[index.labels >= 0], minlength=len(classes))
     return {
         "items": len(index.names),
@@ -156,7 +169,7 @@ def _summary(
         "largest": index.sizes.max(axis=0).tolist(),
         "problems": len(problems),
         "first_problems": [list(problem) for problem in problems[:SHOWN_PROBLEMS]],
-        "duplicates": report(index),
+        "duplicates": doubles,
     }
 
 
@@ -305,15 +318,23 @@ def _seen_pixels(pixels: U8) -> _Seen:
 def _look(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """The means of 8 × 9 fields of a small picture ``(h, w[, c])`` in grey, ``(72,)``."""
     grey = pixels.reshape(*pixels.shape[:2], -1)[..., :3].mean(axis=2, dtype=np.float32)
-    for axis, count in ((0, LOOK[1]), (1, LOOK[0])):
-        if grey.shape[axis] < count:
-            grey = np.repeat(grey, -(-count // grey.shape[axis]), axis=axis)
-        starts = np.arange(count) * grey.shape[axis] // count
-        sizes = np.diff([*starts, grey.shape[axis]])
-        shape = (-1, 1) if axis == 0 else (1, -1)
-        grey = np.add.reduceat(grey, starts, axis=axis) / sizes.reshape(shape)
-    look: NDArray[np.uint8] = np.round(grey).astype(np.uint8).reshape(-1)
+    rows, columns = _fields(LOOK[1], grey.shape[0]), _fields(LOOK[0], grey.shape[1])
+    look: NDArray[np.uint8] = np.round(rows @ grey @ columns.T).astype(np.uint8).reshape(-1)
     return look
+
+
+@lru_cache(maxsize=256)
+def _fields(count: int, length: int) -> NDArray[np.float32]:
+    """``(count, length)``: what each of ``count`` fields takes of ``length`` pixels in a row; a
+    picture with fewer pixels gives each to several fields.
+    """
+    times = 1 if length >= count else -(-count // length)
+    starts = np.arange(count + 1) * length * times // count
+    taken = np.zeros((count, length * times), np.float32)
+    for field in range(count):
+        taken[field, starts[field] : starts[field + 1]] = 1 / (starts[field + 1] - starts[field])
+    fields: NDArray[np.float32] = taken.reshape(count, length, times).sum(axis=2)
+    return fields
 
 
 def _stacked(names: Sequence[str], splits: Sequence[str], seen: Sequence[_Seen]) -> Index:
@@ -328,4 +349,5 @@ def _stacked(names: Sequence[str], splits: Sequence[str], seen: Sequence[_Seen])
         stamps=np.zeros((len(seen), 2)),
         thumbs=np.frombuffer(b"".join(one.thumb for one in seen), np.uint8),
         starts=starts,
+        marks=np.zeros(len(seen), np.uint8),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,13 +27,21 @@ def load(place: Path, tell: Tell) -> list[str]:
         BadRequest: the file cannot be read or names something unknown.
     """
     path = place / FILE if place.is_dir() else place
-    told = _read(path)
+    return register(_read(path), path.parent, tell)
+
+
+def register(told: Mapping[str, Mapping[str, Any]], folder: Path, tell: Tell) -> list[str]:
+    """Registers the entries of ``data`` and ``models`` by name, with paths from ``folder``.
+
+    Returns:
+        A sentence for each entry that could not be registered; the others are.
+    """
     failed: list[str] = []
     for part in ("data", "models"):
         for name, entry in told[part].items():
             where = str(entry["path"])
             if not where.startswith("timm:"):
-                where = str((path.parent / where).resolve())
+                where = str((folder / where).resolve())
             given = {key: value for key, value in entry.items() if key not in ("path", "data_set")}
             try:
                 if part == "data":
@@ -60,41 +69,69 @@ def _read(path: Path) -> dict[str, dict[str, Mapping[str, Any]]]:
         raise BadRequest(
             f"{path.name} has a part [{unknown[0]}].", "Parts are [models.NAME] and [data.NAME]."
         )
+    return checked(raw)
+
+
+def checked(raw: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The entries of both parts.
+
+    Raises:
+        BadRequest: a name cannot be one, or an entry names no path.
+    """
     for part in PARTS:
-        for name, entry in raw.get(part, {}).items():
+        entries = raw.get(part, {})
+        if not isinstance(entries, dict):
+            raise BadRequest(f"{part} is no table of names.", f"Write [{part}.NAME].")
+        for name, entry in entries.items():
             checked_name(name, "model" if part == "models" else "data set")
             if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
                 raise BadRequest(f"[{part}.{name}] names no path.", 'Add path = "…".')
     return {part: raw.get(part, {}) for part in PARTS}
 
 
+def entries(relative_to: Path | None) -> dict[str, dict[str, dict[str, Any]]]:
+    """Everything that is registered as :func:`checked` takes it, with paths from a folder.
+
+    Functions that are served from a script are left out: they end with it.
+    """
+    held: dict[str, Mapping[str, Any]] = {
+        "data": {name: one.spec.to_json() for name, one in store.sets().items()},
+        "models": {
+            name: one.spec.to_json()
+            for name, one in store.models().items()
+            if one.spec.kind != "callable"
+        },
+    }
+    return {
+        part: {name: _entry(told, part, relative_to) for name, told in held[part].items()}
+        for part in held
+    }
+
+
+def _entry(told: Mapping[str, Any], part: str, folder: Path | None) -> dict[str, Any]:
+    """A spec without what is empty; the kind only where the path does not tell it."""
+    given = {key: value for key, value in told.items() if key != "name" and value}
+    given["path"] = _relative(str(told["path"]), told, folder)
+    if part == "models" or told["kind"] not in ("frames", "large"):
+        del given["kind"]
+    return given
+
+
 def written(relative_to: Path) -> str:
     """A ``loupe.toml`` of everything that is registered, with paths from a folder."""
-    import json
-
     lines: list[str] = []
-    rows: list[tuple[str, str, Mapping[str, Any]]] = [
-        ("data", name, held.spec.to_json()) for name, held in store.sets().items()
-    ]
-    rows += [
-        ("models", name, held.spec.to_json())
-        for name, held in store.models().items()
-        if held.spec.kind != "callable"
-    ]
-    for part, name, told in rows:
-        lines.append(f"[{part}.{name}]")
-        for key, value in told.items():
-            if key in ("name", "kind") or not value:
-                continue
-            shown = _relative(str(value), told, relative_to) if key == "path" else value
-            lines.append(f"{key} = {json.dumps(shown, ensure_ascii=False)}")
-        lines.append("")
+    for part, held in entries(relative_to).items():
+        for name, told in held.items():
+            lines.append(f"[{part}.{name}]")
+            lines += [
+                f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in told.items()
+            ]
+            lines.append("")
     return "\n".join(lines)
 
 
-def _relative(path: str, told: Mapping[str, Any], folder: Path) -> str:
+def _relative(path: str, told: Mapping[str, Any], folder: Path | None) -> str:
     if told["kind"] == "timm":
         return f"timm:{path}"
-    place = Path(path)
-    root = folder.resolve()
-    return place.relative_to(root).as_posix() if place.is_relative_to(root) else path
+    place, root = Path(path), folder.resolve() if folder else None
+    return place.relative_to(root).as_posix() if root and place.is_relative_to(root) else path

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, Literal, cast, get_args
 
 from backend.errors import BadRequest
-from models.cards import InputSpec, ModelCard
+from models.cards import InputSpec, ModelCard, Task
 
 Kind = Literal[
     "torch.export", "torchscript", "safetensors", "onnx", "transformers", "timm", "callable"
@@ -16,6 +16,9 @@ Kind = Literal[
 Range = Literal["0..1", "-1..1", "0..255"]
 Output = Literal["auto", "logits", "probabilities"]
 TASK: Final = "classification"
+PAIRS, TEXTS = "pairs", "texts"
+"""Tasks of transformers folders that are no image classifiers: dual encoders, and text encoders."""
+TASKS: Final = (TASK, PAIRS, TEXTS)
 RANGES: Final[dict[str, tuple[float, float]]] = {
     "0..1": (0.0, 1.0),
     "-1..1": (-1.0, 1.0),
@@ -68,7 +71,7 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "model")
-        _one_of("task", self.task, (TASK,))
+        _one_of("task", self.task, TASKS)
         _one_of("kind", self.kind, get_args(Kind))
         _one_of("range", self.range, get_args(Range))
         _one_of("output", self.output, get_args(Output))
@@ -107,7 +110,7 @@ class ModelSpec:
     @property
     def is_whole(self) -> bool:
         """Whether enough is known to run it."""
-        return all(self.input) and len(self.classes) > 1
+        return self.task != TASK or (all(self.input) and len(self.classes) > 1)
 
     @property
     def has_names(self) -> bool:
@@ -133,7 +136,7 @@ class ModelSpec:
         return ModelCard(
             key=self.name,
             title=self.told,
-            task=TASK,
+            task=cast(Task, self.task),
             summary=f"Your own: {KIND_TITLES[self.kind]}, answers {told}.",
             architecture=self.factory or KIND_TITLES[self.kind],
             input=InputSpec(channels, height, width),
@@ -253,6 +256,8 @@ def _cast(name: str, value: Any) -> Any:
             f"{name[:40]!r} is not known of a model.", f"Known are {', '.join(sorted(known))}."
         )
     if name == "input":
+        if not isinstance(value, str) and not any(value):
+            return (0, 0, 0)  # nobody has said it, or there is none: a model of texts
         return parse_input(value if isinstance(value, str) else "x".join(map(str, value)))
     if name == "classes":
         is_text = isinstance(value, str | int)

@@ -98,5 +98,7 @@ def spec_of(name: str, path: Path, given: dict[str, object]) -> SetSpec:
         BadRequest: it is not there, none of the kinds, or a value is not usable.
     """
     kind = str(given.get("kind") or "") or kind_of(path, str(given.get("labels") or ""))
+    if kind == "folder" and not path.is_dir():
+        raise BadRequest(f"{path.name[:60]} is no folder.", "Leave the kind to be told.")
     rest = {key: value for key, value in given.items() if key != "kind"}
     return SetSpec(name, kind, str(path.resolve())).changed(rest)  # type: ignore[arg-type]

@@ -46,12 +46,13 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """What is stored and shown."""
+        names = self.spec.classes or ("the first text", "the second text", "the third text")
         top = self.probabilities.argmax(axis=1).tolist() if len(self.probabilities) else []
         return {
             "items": ITEMS,
             "shape": list(self.shape),
             "seconds": round(self.seconds, 5),
-            "answers": [self.spec.classes[index] for index in top],
+            "answers": [names[index] for index in top],
             "confidence": [round(float(row.max()), 4) for row in self.probabilities],
             "has_gradients": self.has_gradients,
             "embedding_size": self.embedding_size,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from backend.registry import sets, store
 from backend.registry.data_spec import PICTURES
 from backend.registry.items import Size, key_of
-from backend.registry.spec import ModelSpec, is_counted
+from backend.registry.spec import PAIRS, TEXTS, ModelSpec, is_counted
 from backend.registry.store import OwnModel, OwnSet
 from models.cards import ModelCard
 
@@ -100,7 +100,21 @@ def pairs() -> list[tuple[str, OwnSet, Size]]:
 
 def of_model(model: OwnModel) -> list[View]:
     """The views that a registered model opens in, and why the others do not."""
+    if model.spec.task == TEXTS:
+        name = model.spec.name
+        return [View("NERO", f"/nero?task=texts&models={name}&focus={name}")]
+    if model.spec.task == PAIRS:
+        return [_gap(model.spec.name)]
     return [_nero_of_model(model.spec), *_others(model.spec, model.validation)]
+
+
+def _gap(model: str) -> View:
+    """A dual encoder opens on every registered set of pairs."""
+    found = [f"{name}--{model}" for name, one in store.sets().items() if one.spec.kind == "pairs"]
+    if found:
+        return View("Modality gap", f"/modality-gap?spaces={','.join(found[:4])}&focus={found[0]}")
+    why = "No set of images paired with texts is registered."
+    return View("Modality gap", why=why, command="python -m backend data add FOLDER --name NAME")
 
 
 def _nero_of_model(spec: ModelSpec) -> View:
@@ -144,6 +158,7 @@ def _others(spec: ModelSpec, validation: Mapping[str, Any]) -> list[View]:
     return [
         View("Crayon", why=crayon, command="python -m backend crayon add FOLDER --name NAME"),
         _class_map(spec, validation),
+        View("Metric learning", f"/metric-learning?loss=own:{spec.name}"),
         View("Insights", why="It takes a table of contents with a success column, not images."),
         _embeddings(spec, validation),
     ]

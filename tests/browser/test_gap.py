@@ -97,9 +97,13 @@ def test_the_slider_is_dragged_and_says_what_changes(page: Page, app_url: str):
 
 def test_a_text_finds_images_and_a_picture_finds_texts(page: Page, app_url: str):
     opened(page, f"{app_url}/modality-gap")
+    found = page.locator(f"#{PAGE}-found li")
+    assert found.count() == 0  # nothing is asked of the model before somebody looks
+    page.locator(f"#{PAGE}-ask").scroll_into_view_if_needed()
+    expect(page.locator(f"#{PAGE}-found")).to_contain_text("an example", timeout=PATIENCE_MS)
     page.get_by_label("Text to find images with").fill("<b>a cow</b>")
     page.get_by_role("button", name="Find images").click()
-    found = page.locator(f"#{PAGE}-found li")
+    expect(page.locator(f"#{PAGE}-found")).to_contain_text("a cow", timeout=PATIENCE_MS)
     expect(found).to_have_count(12, timeout=PATIENCE_MS)
     assert page.locator(f"#{PAGE}-found b b").count() == 0
     out = io.BytesIO()
@@ -130,3 +134,41 @@ def test_arrays_are_imported_or_refused_with_a_sentence(page: Page, app_url: str
     card(page, "numbers")
     expect(page.locator(f"#{PAGE}-table")).to_contain_text("1.000")  # they are told apart
     expect(page.locator(f"#{PAGE}-found")).to_contain_text("no encoder")
+
+
+def test_many_points_are_lassoed_and_marked(
+    page: Page, app_url: str, served: tuple[str, Services], monkeypatch: pytest.MonkeyPatch
+):
+    from backend.gap import requests, spaces
+    from backend.gap.importer import Imported
+    from backend.gap.pairs import Pairs
+
+    monkeypatch.setattr(requests, "PLAIN_TO", 20)
+    n, store = 60, served[1].store
+    both = np.random.default_rng(0).normal(size=(2, n, 6))
+    both /= np.linalg.norm(both, axis=2, keepdims=True)
+    key = spaces.put(Imported(Pairs(*both.astype("f4"))), "Many", store)
+    space = spaces.load(key, store)
+    settings = requests.MapSettings(count=n)
+    places = {"images": both[0, :, :2] - 2, "texts": both[1, :, :2] + 2, "rows": np.arange(n)}
+    for job in (requests.first_job(space, settings), requests.refined_job(space, settings)):
+        store.put(job.key, {**places, "recall": np.array(0.987)})
+    page.goto(f"{app_url}/modality-gap?spaces={key}&focus={key}&count={n}")
+    card(page, "map")
+    expect(page.locator(f"#{PAGE}-map .plot-card-honesty")).to_contain_text("98.7 % of the true")
+    page.wait_for_function("() => loupe.gapPoints.plot(0)")
+    box = page.locator(f"#{PAGE}-points-0 .lp-scatter-points").bounding_box()
+    assert box is not None
+    left, top, wide, high = (box[name] for name in ("x", "y", "width", "height"))
+    corners = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.5), (0.01, 0.5)]  # around all texts
+    page.mouse.move(left + 0.01 * wide, top + 0.02 * high)
+    page.mouse.down()
+    for x, y in corners:
+        page.mouse.move(left + x * wide, top + y * high, steps=3)
+    page.mouse.up()
+    expect(page.locator(f"#{PAGE}-chosen")).to_contain_text("60 pairs selected")
+    # A text marks its image too.
+    page.wait_for_function("() => loupe.gapPoints.plot(0).rowsMarked() === 120")
+    x, y = page.evaluate("loupe.gapPoints.plot(0).toPixels(7)")
+    page.mouse.click(left + x, top + y)
+    page.wait_for_function("() => loupe.gap.value('pair') >= 0")

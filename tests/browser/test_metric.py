@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, expect
+
+from backend.metric_learning import embedders, own_models, requests, shipped
+from backend.registry import adding
+from components.runtime import Services
+from tests import own_models as own_files
 
 PATIENCE_MS = 90_000  # a worker starts, and two cores may be busy
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
@@ -109,6 +116,38 @@ def test_words_reorder_retrieval_and_own_embeddings_are_measured(page: Page, app
     form.get_by_role("button", name="Measure").click()
     expect(page.locator("#metric-learning-own-view tbody tr")).to_have_count(1, timeout=PATIENCE_MS)
     expect(page.locator("#metric-learning-own-view")).to_contain_text("kind")
+
+
+def test_a_registered_model_becomes_a_row_and_opens_by_value(
+    page: Page, app_url: str, services: Services, tmp_path: Path
+):
+    adding.add_model(str(own_files.onnx_file(tmp_path / "lamp.onnx")), "lamp", {})
+    try:
+        # Drawing 5,000 cars takes minutes, so what the model would answer is put in its place.
+        brightness = shipped.table()["bg_value"].to_numpy(np.float32)
+        noise = np.random.default_rng(0).normal(0, 0.2, (len(brightness), 2))
+        x = (brightness[:, None] + noise).astype(np.float32)
+        key = embedders.vectors_key(own_models.find("own:lamp"), requests.data_name())
+        services.store.put(key, {"vectors": x})
+        opened(page, f"{app_url}/metric-learning?view=own&place=pca")
+        row = page.locator('.metric-cell[data-loss="own:lamp"][data-property="bg_value"]')
+        expect(row).to_have_attribute("aria-label", re.compile("not measured yet"))
+        page.get_by_role("button", name="Measure lamp").click()
+        expect(row).to_have_attribute(
+            "aria-label", re.compile(r"NR-Prec \d\d"), timeout=PATIENCE_MS
+        )
+        card(page, "map")
+        row.click()
+        expect(page.locator("#metric-learning-map-key b")).to_have_text("Background value")
+        row.click()
+        card(page, "values")
+        head = page.locator("#metric-learning-values-view thead th").nth(2)
+        expect(head).to_have_text("lamp")
+        page.get_by_role("tab", name="Where it looks").click()
+        card(page, "pair", "empty")
+        expect(page.locator("#metric-learning-pair")).to_contain_text("passes no gradients")
+    finally:
+        adding.remove_model("lamp")
 
 
 def test_no_width_scrolls_sideways_and_a_bad_link_is_said(page: Page, app_url: str):

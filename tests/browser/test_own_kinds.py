@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -55,3 +58,30 @@ def test_added_indexed_opened_and_drawn(
     link.click()
     expect(page.locator(DRAWN[view]).first).to_be_visible(timeout=60_000)
     adding.remove_set("mine")
+
+
+def test_all_images_are_looked_at_filtered_and_selected(
+    page: Page, app_url: str, services: Services
+) -> None:
+    folder = own.images(services.settings.roots[0] / "rooms", count=30)
+    shutil.copy(folder / "dark" / "0.png", folder / "bright" / "same.png")
+    adding.add_set(str(folder), "rooms", {})
+    open_page(page, f"{app_url}/library")
+    page.locator("#library-set-rooms").get_by_text("Look at all of them").click()
+    cells = page.locator("#images-grid .images-cell")
+    expect(cells.first.locator("img")).to_have_js_property("naturalWidth", 96)
+    expect(page.locator("#images-said")).to_contain_text("61 of 61 images")
+    page.get_by_label("Class").select_option(label="dark (30)")
+    expect(page.locator("#images-said")).to_contain_text("30 of 61 images")
+    expect(page).to_have_url(re.compile("label=1"))
+    cells.nth(1).click()
+    cells.nth(3).click(modifiers=["Shift"])
+    expect(page.locator("#shelf-button-count")).to_have_text("3")
+    expect(page.locator("#images-one")).to_contain_text("dark/11.png")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#shelf-button-count")).to_have_text("4")
+    open_page(page, f"{app_url}/images?set=rooms&marks=conflict")
+    expect(page.locator("#images-said")).to_contain_text("2 of 61 images")
+    expect(cells.locator(".images-mark").first).to_have_attribute("title", re.compile("label"))
+    adding.remove_set("rooms")

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from backend import catalog, serving
+from backend import catalog, client, serving
 from backend.__main__ import main, parser
+from backend.files import private_folder
 from backend.registry import items, project, store
 from backend.settings import PROJECT
+from tests import own_sets_made
 
 DOC = (PROJECT / "docs" / "bring-your-own.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", DOC, flags=re.DOTALL)
@@ -46,16 +48,19 @@ def test_from_a_script_to_embeddings(folder: Path, capsys: pytest.CaptureFixture
         for i in range(4):
             pixels = rng.integers(0, 255, (40, 50), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / "photos" / name / f"{i}.jpg")
-    export, _ = [text for kind, text in BLOCKS if kind == "python"]
+    export, *_ = [text for kind, text in BLOCKS if kind == "python"]
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 5), nn.ReLU(), nn.Linear(5, 2))
     exec(export, {"model": model})
-    (add, data), (embed,) = COMMANDS[:2], COMMANDS[2:3]
+    add, data = COMMANDS[:2]
     assert run(add) == 0
     assert run(data) == 0
     assert "NERO: /nero?task=pets--1x28x28" in capsys.readouterr().out
+    (embed,) = [line for line in COMMANDS if " embed " in line]
     assert run(embed) == 0
     results = [line for line in COMMANDS if " results " in line]
-    assert [run(line) for line in results] == [0, 0]
+    assert [run(line) for line in results] == [0, 0, 0, 0]
+    told = [line for line in COMMANDS if " project " in line]
+    assert [run(line) for line in told] == [0, 0]
     with np.load("pets-mine.npz", allow_pickle=False) as found:
         assert found["embeddings"].shape == (8, 5)
     (toml,) = [text for kind, text in BLOCKS if kind == "toml"]
@@ -64,7 +69,7 @@ def test_from_a_script_to_embeddings(folder: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_function(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    _, text = [text for kind, text in BLOCKS if kind == "python"]
+    *_, text = [text for kind, text in BLOCKS if kind == "python"]
     started: list[str] = []
 
     def look(command: list[str], **_rest: object) -> None:
@@ -76,6 +81,27 @@ def test_the_function(folder: Path, monkeypatch: pytest.MonkeyPatch):
     exec(text, {"images": np.zeros((3, 9, 9), np.uint8), "labels": np.array([0, 0, 1])})
     assert started == [str(PROJECT / "app.py")]
     assert not store.models()  # gone with its process
+
+
+def test_embeddings_a_marketing_table_and_a_folder_for_crayon(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    own_sets_made.embeddings(folder)
+    own_sets_made.contents(folder)
+    own_sets_made.dogs(private_folder(folder / "state" / "images"))
+    examples = [line for line in COMMANDS if "both.npz" in line or "ads" in line or "dogs" in line]
+    assert [run(line) for line in examples] == [0, 0, 0, 0]
+    told = capsys.readouterr().out
+    assert "Modality gap: /modality-gap?spaces=my-pairs--own" in told
+    assert "Insights: /insights?set=own-ads-" in told
+
+
+def test_what_a_notebook_asks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    _, text, _ = [text for kind, text in BLOCKS if kind == "python"]
+    answer = {"current": {"items": "digits", "ids": "3,5", "link": "/nero"}, "shelf": []}
+    monkeypatch.setattr(client, "_asked", lambda url, cookie: answer)
+    exec(text)
+    assert capsys.readouterr().out == "digits (3, 5) /nero\n"
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m backend")])

@@ -272,3 +272,29 @@ def test_read_npz_reads_what_numpy_wrote(tmp_path: Path) -> None:
     held = read_npz(tmp_path / "a.npz")
     np.testing.assert_array_equal(held["b"], np.eye(2))
     assert held["a"].tolist() == [0, 1, 2]
+
+
+def test_mapped_arrays_are_those_of_the_file_and_a_damaged_one_is_absent(store: ArrayStore) -> None:
+    arrays = {
+        "wide": np.arange(12, dtype=np.float32).reshape(3, 4),
+        "turned": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "none": np.zeros((0, 2), np.float32),
+        "one": np.array(0.5),
+        "text": np.array(["a", "bc"]),
+    }
+    assert store.mapped(KEY) is None
+    store.put(KEY, arrays)
+    held = store.mapped(KEY)
+    assert held is not None
+    assert all((held[name] == array).all() for name, array in arrays.items())
+    assert not held["wide"].flags.writeable
+    store.remove(KEY)
+    store.remove(KEY)  # nothing to do
+    assert (held["wide"] == arrays["wide"]).all()  # what maps a file keeps its pages
+    assert store.mapped(KEY) is None
+    store.put(KEY, arrays)
+    path = store.path(KEY)
+    data = bytearray(path.read_bytes())
+    data[300] ^= 1
+    path.write_bytes(data)
+    assert ArrayStore(store.root, MB).mapped(KEY) is None

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -22,32 +20,7 @@ from components.runtime import create_services
 from models.guided_nets import BirdNet, GuidedNet
 from tests.crayon_bench import Ticket, client_of, told
 from tests.fake_work import WORKS
-
-HEAD = "image,label,group,split\n"
-
-
-def picture(path, place, size=(40, 32)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = np.full((size[1], size[0], 3), 60, np.uint8)
-    image[8:16, place : place + 8] = (240, 200, 20)
-    Image.fromarray(image).save(path)
-
-
-def dogs(root, count=12, name="dogs"):
-    """A table of images whose object lies left or right, with masks."""
-    rows = []
-    for i in range(count):
-        place = (6, 26)[i % 2]
-        picture(root / name / f"img/{i}.jpg", place)
-        mask = np.zeros((32, 40), np.uint8)
-        mask[8:16, place : place + 8] = 255
-        (root / name / "masks/img").mkdir(parents=True, exist_ok=True)
-        Image.fromarray(mask).save(root / name / f"masks/img/{i}.png")
-        split = ("train", "train", "val", "test")[(i // 2) % 4]
-        kind = ("cat", "dog")[i % 2]
-        rows.append(f"img/{i}.jpg,{kind},{kind} indoors,{split}\n")
-    (root / name / "table.csv").write_text(HEAD + "".join(rows))
-    return root / name
+from tests.own_sets_made import dogs, picture
 
 
 @pytest.fixture

@@ -13,28 +13,9 @@ from PIL import Image
 from backend import cli_gap_embed
 from backend.errors import BadRequest
 from backend.gap import adapters
+from tests.own_models import language_folder as written
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-WORDS = ("<pad>", "<s>", "</s>", "<unk>", "a", "red", "dog", "blue", "cat")
-
-
-def written(folder, kind):
-    """A tiny model with random weights and a tokenizer of nine words."""
-    transformers = pytest.importorskip("transformers")
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    cut = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
-    cut.pre_tokenizer = pre_tokenizers.Whitespace()
-    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=cut, **names).save_pretrained(folder)
-    shared = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
-    shared["num_attention_heads"] = 2
-    text = {**shared, "vocab_size": len(WORDS), "max_position_embeddings": 8}
-    text |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    vision = {**shared, "image_size": 32, "patch_size": 16}
-    config = getattr(transformers, f"{kind}Config")(text_config=text, vision_config=vision)
-    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
-    return folder
 
 
 def pictures(n=3):
@@ -96,3 +77,29 @@ def test_the_command_writes_what_the_page_imports(tmp_path, capsys):
     table.drop(columns="caption").to_csv(tmp_path / "pairs.csv", index=False)
     with pytest.raises(BadRequest, match="the columns file"):
         cli_gap_embed.embed(asked)
+
+
+def test_a_model_of_open_clip_puts_images_and_texts_into_one_space(tmp_path, monkeypatch):
+    reason = "open_clip_torch needs a torchvision that fits torch, which Loupe does not install"
+    open_clip = pytest.importorskip("open_clip", reason=reason)
+    from safetensors.torch import save_file
+
+    vision = {"image_size": 32, "patch_size": 16, "layers": 1, "width": 32, "head_width": 16}
+    text = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
+    (tmp_path / "tiny-test.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path)
+    made = open_clip.create_model("tiny-test")
+    path = tmp_path / "weights.safetensors"
+    save_file({name: one.contiguous() for name, one in made.state_dict().items()}, path)
+    monkeypatch.setattr(adapters, "BATCH", 2)
+    encoder = adapters.OpenClipEncoder("tiny-test", path)
+    for found in (encoder.images(pictures()), encoder.texts(["a red dog", "a cat", "a dog"])):
+        assert found.shape == (3, 16)
+        assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
+        assert np.abs(found[0] - found[2]).max() > 1e-4
+    with pytest.raises(BadRequest, match="has no model 'hf-hub:x/y'"):
+        adapters.OpenClipEncoder("hf-hub:x/y", path)
+    save_file({"a": made.logit_scale.detach()}, path)
+    with pytest.raises(BadRequest, match="does not hold the weights of tiny-test"):
+        adapters.OpenClipEncoder("tiny-test", path)

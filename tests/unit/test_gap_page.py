@@ -203,6 +203,23 @@ def test_imported_pairs_are_a_space_with_captions(client):
     assert about["focus"] == key
 
 
+def test_a_large_file_is_named_by_its_path_below_the_allowed_folders(client):
+    root = held(client).settings.roots[0]
+    root.mkdir(exist_ok=True)
+    (root / "large.npy").write_bytes(npy(rows(9, 4, seed=3)).getvalue())
+    (root / "large.txt").write_text("x")
+    post = lambda path: client.post("/_gap/import", data={"path": path}).json  # noqa: E731
+    assert post("large.npy")["n"] == 9
+    assert post("large.npy")["title"] == "large"
+    for path, words in (
+        ("../loupe.db", "not below a folder"),
+        ("/etc/passwd", "not below a folder"),
+        ("none.npy", "There is no"),
+        ("large.txt", "large.txt cannot be read here"),
+    ):
+        assert words in post(path)["message"]
+
+
 def test_words_need_two_selections(client):
     asked: dict[str, Any] = {"space": "pairs-clip", "a": [], "b": [1]}
     response = client.post("/_gap/words", json=asked)

@@ -176,7 +176,9 @@ def test_own_embeddings_are_kept_and_measured(
     client, services = served
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"kind": rng.choice(["a", "b", "c"], 60), "one": "x"})
+    frame["rare"] = ["once", *["often"] * 59]
     x = np.eye(3)[np.unique(frame["kind"], return_inverse=True)[1]] + 0.1 * rng.normal(size=(60, 3))
+    x[1] = x[0]
     status, told = send(client, npy(x), frame.to_csv(index=False).encode())
     assert status == 200
     assert told["n"] == 60
@@ -193,6 +195,9 @@ def test_own_embeddings_are_kept_and_measured(
     assert found["nr_precision"][0] == pytest.approx(direct)
     assert np.isnan(found["nr_precision"][1])
     assert found["p_permutation"][0] == 1 / 2000
+    notes = " ".join(str(note) for note in found["notes"])
+    assert "1 values of rare have one image" in notes
+    assert "1 images repeat the embedding of another" in notes
     assert found["umap"].shape == (60, 2)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from scipy.spatial.distance import cdist, jensenshannon
 
 from backend import metrics
 from backend.errors import BadRequest
-from backend.metric_learning import neighbours, properties, significance
+from backend.metric_learning import distances, neighbours, properties, significance
 from backend.metric_learning.distances import DISTANCES, pairs, pairwise
 
 
@@ -218,3 +220,21 @@ def test_bad_maps_and_options_are_sentences():
         metrics.r_precision(x, labels, ties="random")
     with pytest.raises(BadRequest, match="3 and 4 numbers"):
         pairwise(np.ones((2, 3)), np.ones((2, 4)))
+
+
+def test_memory_grows_with_n_times_the_block_and_not_with_its_square(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(distances, "BLOCK_BYTES", 1 << 18)
+    rng = np.random.default_rng(0)
+    peaks = {}
+    for n in (1_000, 4_000):
+        held = distances.pairs(rng.standard_normal((n, 8)))
+        label = properties.of("label", rng.integers(5, size=n))
+        neighbours.hits(held, [label])  # compiled
+        tracemalloc.start()
+        neighbours.hits(held, [label])
+        peaks[n] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[4_000] < 2 * (1 << 18) + 4_000 * 64  # all distances would take 128 MB
+    assert peaks[4_000] < 2 * peaks[1_000]

@@ -12,7 +12,7 @@ from PIL import Image
 from backend import catalog, datasets
 from backend.errors import BadRequest, NotFound
 from backend.nero import evaluate, orbits, tasks
-from backend.registry import adding, data_spec, index, items, project, store, views
+from backend.registry import adding, data_spec, duplicates, index, items, project, store, views
 from tests import own_models as own
 
 
@@ -169,7 +169,9 @@ def test_an_orbit_of_an_own_model_on_an_own_set(state: Path):
     assert result.aggregate("accuracy").tolist() == [1.0] * 4
     (nero, *others) = views.of_model(store.required().model("light"))
     assert nero.href == "/nero?task=rooms--1x12x12&models=light&focus=light"
-    assert all(view.why and not view.href for view in others)  # ONNX shows no layers
+    opened = [view.name for view in others if view.href]  # ONNX shows no layers
+    assert opened == ["Metric learning"]
+    assert all(view.why for view in others if not view.href)
     (nero, *_) = views.of_model(store.required().model("other"))
     assert "another order: bright, dark" in nero.why
     adding.remove_set("rooms")
@@ -221,3 +223,24 @@ def test_specs_refuse_what_they_do_not_know():
         data_spec.from_json({"name": "x", "kind": "folder", "path": "p", "colour": "red"})
     with pytest.raises(BadRequest, match="says no kind"):
         data_spec.from_json({"name": "x", "path": "p"})
+
+
+def test_pairs_of_near_looks_are_those_of_comparing_all_with_all():
+    rng = np.random.default_rng(0)
+    looks = rng.integers(60, 190, (400, 72)).astype(np.uint8)
+    looks[200:300] = np.clip(looks[:100].astype(int) + rng.integers(-1, 2, (100, 72)), 0, 255)
+    looks[300:320] = 7  # flat: equal content only
+    hashes = np.arange(400).astype(np.str_)
+    hashes[301] = hashes[300]
+    pairs, is_cut = duplicates.near_pairs(looks, hashes)
+    grid = looks.reshape(-1, 8, 9).astype(int)
+    bits = (grid[:, :, 1:] > grid[:, :, :-1]).reshape(-1, 64)
+    apart = (bits[:, None] != bits[None]).sum(2)
+    levels = np.abs(grid[:, None] - grid[None]).mean((2, 3))
+    telling = (bits.sum(1) >= 6) & (bits.sum(1) <= 58)
+    near = (apart <= 3) & (levels <= 4) & telling & telling[:, None]
+    near |= hashes == hashes[:, None]
+    wanted = [(i, j, apart[i, j]) for i, j in np.argwhere(np.triu(near, 1)).tolist()]
+    assert pairs == wanted
+    assert len(pairs) > 20
+    assert not is_cut

@@ -42,6 +42,22 @@ def test_a_kind_is_told_from_its_path(kind: str, state: Path):
     assert made.TOLD.get(kind, {}).get("kind") or telling.kind_of(path) == kind
 
 
+def test_a_kind_that_the_path_cannot_be_is_refused(state: Path):
+    with pytest.raises(BadRequest, match="is no folder"):
+        adding.add_set(str(made.table(state)), "mine", {"kind": "folder"})
+    with pytest.raises(BadRequest, match="kind='dream' is not known"):
+        adding.add_set(str(state / "rooms"), "mine", {"kind": "dream"})
+
+
+def test_texts_that_lead_out_of_the_folder_are_not_read(state: Path):
+    folder = made.pairs(state)
+    (state / "secret.txt").write_text("secret")
+    (folder / "3.txt").unlink()
+    (folder / "3.txt").symlink_to(state / "secret.txt")
+    summary = adding.add_set(str(folder), "mine", {"kind": "pairs"})
+    assert summary["first_problems"] == [[6, "3.png has no text"]]
+
+
 def test_boxes_of_cocos_json(state: Path):
     summary, held = add("boxes", state)
     assert (summary["items"], held.spec.classes) == (1, ("bird",))

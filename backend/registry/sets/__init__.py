@@ -257,8 +257,15 @@ def keep(name: str, arrays: Arrays) -> None:
     folder = private_folder(index.folder(name))
     for path in folder.glob(f"{PART}*.npy"):
         path.unlink()
+    keep_also(name, arrays)
+
+
+def keep_also(name: str, arrays: Arrays) -> None:
+    """Writes further arrays beside those of :func:`keep`, over any of the same names."""
+    from backend.registry import index
+
     for key, array in arrays.items():
-        write_atomic(folder / f"{PART}{key}.npy", partial(_send, array))
+        write_atomic(index.folder(name) / f"{PART}{key}.npy", partial(_send, array))
 
 
 def _send(array: NDArray[Any], out: BinaryIO) -> None:

@@ -85,8 +85,9 @@ def _folder(root: Path) -> Listing:
     found = Listing()
     for row, path in enumerate(files_below(root), start=1):
         beside = path.with_suffix(".txt")
+        is_inside = beside.resolve().is_relative_to(root.resolve())  # no link that leads out
         try:
-            text = beside.read_text(encoding="utf-8") if beside.is_file() else ""
+            text = beside.read_text(encoding="utf-8") if is_inside and beside.is_file() else ""
         except (OSError, UnicodeDecodeError):
             found.problems.append((row, f"{beside.name[:60]} is no text in UTF-8"))
             continue
