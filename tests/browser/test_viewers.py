@@ -14,7 +14,7 @@ from tests.browser.viewer_walk import log_in
 from tests.team_app import PASSWORD
 
 FILES = """() => [...document.querySelectorAll('input[type=file], .library-form, #pinboard-import')]
-    .filter((one) => one.checkVisibility() || one.parentElement.checkVisibility())
+    .filter((one) => (one.type === 'file' ? one.parentElement : one).checkVisibility())
     .filter((one) => !['nero-files', 'zoom-file'].includes(one.id))  // opened by buttons
     .map((one) => one.outerHTML.slice(0, 120))"""
 
