@@ -1,4 +1,4 @@
-"""What Dash by itself does worse than the plan wants, and the test of each; see ``reliability.py``."""
+"""What Dash by itself does worse than the plan wants, and the test of each; see reliability.py."""
 
 from __future__ import annotations
 
