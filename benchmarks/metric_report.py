@@ -336,14 +336,14 @@ about half of what all images give. Time: of the steps, on two cores that others
 {depth}
 
 So more can be trained: the last two stages whole need four times as long and retrieve the car model
-better by more than the folds' spread, with less reaction to backgrounds, colour and sun. The
-shipped networks, of which every table above is, are those of the first row; whether the families differ as they do
-once more is trained is open.
+better by more than the folds' spread, with less reaction to backgrounds, the car's value, the
+camera and the sun. The shipped networks, and so every table above, are of the first row; whether
+the families still differ as they do once more is trained is open.
 
-Training is not the same to the last bit: the second row is the first one trained again, from renders
-that equal the committed tables, pictures and meshes; a number of its weights is off by up to
-{depth_off:.2f}. Features came in other batches and by two threads; which of the two matters was not
-looked into.
+Training is not the same to the last bit: the second row is the first one trained again, from
+renders whose tables, pictures and meshes came out as committed, and a number of its weights is off
+by up to {depth_off:.2f}. Why was not looked into; features came in other batches here, and by two
+threads.
 
 ## One hundred thousand images
 
