@@ -46,8 +46,10 @@ window.dash_clientside = window.dash_clientside || {};
     return value === "" ? EMPTY : String(value);
   }
 
+  const MOST_LINKED = 20000; // items; a link with more would be larger than the server keeps
+
   function selectionText(selection) {
-    return selection.ids.length ? `${selection.items}:${selection.ids.join(",")}` : "";
+    return selection.ids.length && selection.ids.length <= MOST_LINKED ? `${selection.items}:${selection.ids.join(",")}` : "";
   }
 
   /** The parts of a view that differ from its defaults, as texts: {task: "fashion", sel: "…"}. */

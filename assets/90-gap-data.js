@@ -37,6 +37,7 @@ window.loupe = window.loupe || {};
         } catch (_offline) {
             throw failure("The server does not answer.", "Check that Loupe is still running.", 0);
         }
+        if (answer.status === 413) throw failure("The file is larger than this server takes at once.", "LOUPE_MAX_REQUEST_MB sets the limit. A smaller copy of a picture finds the same; large arrays can be named by their path on the server.", 413);
         const held = await answer.json().catch(() => ({}));
         if (!answer.ok) throw failure(held.message || `The server answered ${answer.status}.`, held.hint, answer.status);
         return held;

@@ -147,7 +147,7 @@ window.loupe = window.loupe || {};
         if (!line) return;
         const isShown = now.told?.spaces.some((one) => one.set === items) && ids.length;
         const better = refining ? `, ${percent(refining.fraction, 0)} of the moves made` : "";
-        line.textContent = (isShown ? `${count(ids.length)} pairs selected` : "Lasso to select, press a point to choose its pair") + better;
+        line.textContent = (isShown ? `${count(ids.length)} pairs selected${ids.length > 20000 ? ", too many for a link" : ""}` : "Lasso to select, press a point to choose its pair") + better;
     }
 
     function bind(graph, i) {

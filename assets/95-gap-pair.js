@@ -3,7 +3,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {at, isHere, set, value, say, honest, named, ask, load, failed, query, focus, pairs, thumb, number, percent} = loupe.gap;
-    const GRID = 8, SIDE_PX = 176, METHODS = {occlusion: "by occlusion", gradient: "by gradient × input"};
+    const GRID = 8, SIDE_PX = 176, METHODS = {occlusion: "by occlusion", integrated: "by integrated gradients", gradient: "by gradient × input"};
     let wanted = "", found = null, word = -1;
 
     async function step(values) {
@@ -21,7 +21,7 @@ window.loupe = window.loupe || {};
             found = {held, row, about, captions, group: groups[row] || "", tokens: null};
             draw();
             say("pair", "ready");
-            honest("pair", [`pair ${row} of ${held.n.toLocaleString("en-US")}`, named(held), held.has_encoder ? (values.maps === "gradient" ? "gradient × input" : "occlusion, painted white") : "", about.recall < 1 ? `nearest by lists, ${percent(about.recall)} of the true ones found` : "", "measured here"]);
+            honest("pair", [`pair ${row} of ${held.n.toLocaleString("en-US")}`, named(held), held.has_encoder ? (values.maps === "occlusion" ? "occlusion, painted white" : METHODS[values.maps].slice(3)) : "", about.recall < 1 ? `nearest by lists, ${percent(about.recall)} of the true ones found` : "", "measured here"]);
             if (held.has_encoder) await maps(mine);
         } catch (error) {
             if (mine !== wanted) return;

@@ -62,15 +62,17 @@ SLIDER: Final = MethodCard(
 PAIR: Final = MethodCard(
     shows="What each word of the caption and each place of the picture adds to their cosine, and "
     "what a word and a place do together. By occlusion: without the word, with the place painted "
-    "white. By gradient × input: one backward pass, measured from a masked word and from white.",
+    "white. By gradient × input: one backward pass, measured from a masked word and from white. By "
+    "integrated gradients: the mean of such slopes at 8 places of the way from there.",
     cannot_show="A sure explanation. Occlusion asks about pictures with holes, which the model "
-    "never saw; gradients are of first order, and on these models often fail the check. The check "
-    "below says how well the map did here.",
+    "never saw; gradient × input is of first order, and as the towers saturate it often fails the "
+    "check. The check below says how well the map did here.",
     how_to_read="Blue raises the cosine, orange lowers it. Press a word to see its places. Check: "
     "the places are painted white, most relevant first; the cosine should fall faster than in "
     "random orders.",
     equation="R(word, place) = (v − v₋place) · (t − t₋word);  or  Σ ∂(v · J Δe)/∂x · (x − white)",
-    source="Loupe's own; gradient × input after Shrikumar et al. 2016",
+    source="Loupe's own; gradient × input after Shrikumar et al. 2016, integrated after "
+    "Sundararajan et al. 2017",
 )
 FIND: Final = MethodCard(
     shows="The images nearest to a text, or the captions nearest to an image, by cosine in the "

@@ -22,7 +22,7 @@ VIEWS: Final = {
 MOST_SPACES: Final = 4
 KEYS: Final = re.compile(r"[a-z0-9-]{1,80}(,[a-z0-9-]{1,80}){0,3}\Z")
 KEY: Final = re.compile(r"[a-z0-9-]{0,80}\Z")
-METHODS: Final = ("occlusion", "gradient")
+METHODS: Final = ("occlusion", "integrated", "gradient")
 TOPS: Final = ("1", "5", "10")
 
 

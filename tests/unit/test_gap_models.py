@@ -106,7 +106,7 @@ def test_gradients_are_those_of_a_small_change():
     heads = encoder.heads_of("pairs-clip")
     pixels = scaled(torch.from_numpy(picture[None]))
     text = torch.from_numpy(encoder.text_embeddings("pairs-clip", [CAPTION]))
-    (part,) = token_maps._image_parts(heads, pixels, text)
+    (part,) = token_maps._image_parts(heads, pixels, text, (1.0,))
     step = 1e-3
     with torch.inference_mode():
         ends = [
@@ -117,3 +117,15 @@ def test_gradients_are_those_of_a_small_change():
         ]
     slope = (ends[0] - ends[1]) / (2 * step)
     assert float(part.sum()) == pytest.approx(slope, abs=0.02)
+
+
+def test_the_mean_slope_is_the_mean_of_the_slopes_on_the_way():
+    (picture,) = bundled.pictures(np.array([402]))
+    heads = encoder.heads_of("pairs-clip")
+    pixels = scaled(torch.from_numpy(picture[None]))
+    text = torch.from_numpy(encoder.text_embeddings("pairs-clip", [CAPTION]))
+    one, two, both = (
+        token_maps._image_parts(heads, pixels, text, way) for way in ((0.5,), (1.0,), (0.5, 1.0))
+    )
+    assert both.numpy() == pytest.approx(((one + two) / 2).numpy(), abs=1e-4)
+    assert np.abs((one - two).numpy()).max() > 1e-3
