@@ -19,7 +19,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
 # What Pillow's decoders raise on bytes that are not what they claim to be.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 class BadImage(BadRequest):
@@ -59,14 +59,14 @@ def decoded(data: bytes, mode: str) -> Image.Image:
             _check_header(picture)
             picture.load()
             upright = ImageOps.exif_transpose(picture)
-            return _flatten(upright, mode)
+            return flattened(upright, mode)
     except UnidentifiedImageError as error:
         raise BadImage(
             "The file is not an image that can be read here.", "Use PNG, JPEG, WebP or BMP."
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage("The image has far too many pixels.", _size_hint()) from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise BadImage(
             "The image file is damaged or was cut short.", "Save it again and upload the new file."
         ) from error
@@ -93,7 +93,7 @@ def _size_hint() -> str:
     return f"Allowed are {MIN_SIDE_PX} px on each side to {MAX_PIXELS // 1_000_000} million pixels."
 
 
-def _flatten(picture: Image.Image, mode: str) -> Image.Image:
+def flattened(picture: Image.Image, mode: str) -> Image.Image:
     """The picture over black, in the mode "L" or "RGB"."""
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")

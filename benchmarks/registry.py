@@ -146,7 +146,8 @@ def browsed(root: Path) -> dict[str, Any]:
         [sys.executable, "app.py"], cwd=PROJECT, env=env, stdout=subprocess.PIPE, text=True
     ) as app:
         try:
-            assert app.stdout is not None and "Loupe is at" in app.stdout.readline()
+            assert app.stdout is not None
+            assert "Loupe is at" in app.stdout.readline()
             with sync_playwright() as driver:
                 return _scrolled(driver)
         finally:

@@ -7,9 +7,11 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from flask import Blueprint, Flask, Response
+from numpy.typing import NDArray
 
 from backend import wire
 from backend.errors import NotFound
+from backend.protocols import JSON
 from backend.registry import computed, index, sets, store
 from backend.registry.index import Index
 from backend.registry.store import OwnSet
@@ -79,12 +81,14 @@ def numbers(name: str, sha: str, key: str) -> Response:
     """
     count, found = len(_index(name, sha).names), computed.load(name, key)
     columns = found.columns
-    arrays = {column: computed.spread(found, values, count) for column, values in columns.items()}
+    arrays: dict[str, NDArray[Any]] = {
+        column: computed.spread(found, values, count) for column, values in columns.items()
+    }
     if found.answers is not None:
         whole = np.full(count, -1, np.int32)
         whole[found.rows] = found.answers
         arrays["answers"] = whole
-    about = {"columns": list(columns), "has_maps": "maps" in found.arrays}
+    about: dict[str, JSON] = {"columns": list(columns), "has_maps": "maps" in found.arrays}
     return _kept(wire.pack(arrays, about), "application/octet-stream")
 
 

@@ -44,7 +44,7 @@ def layout(**query: str) -> html.Div:
     )
     label = named(aria_label="Images of the set", aria_multiselectable="true")
     grid = html.Div(id="images-grid", className="images-grid", tabIndex=0, role="listbox", **label)
-    held = [hidden(PAGE, key, values[key]) for key in ("row", "with", "by")]
+    held: list[Component] = [hidden(PAGE, key, values[key]) for key in ("row", "with", "by")]
     held += [stores(PAGE, schema(), notices)]
     held += [dcc.Store(id=READY), dcc.Store(id=announce(PAGE))]
     card = html.Div(

@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from backend.metric_learning import backgrounds
 from models import metric_features, metric_losses, metric_net
@@ -71,7 +71,7 @@ def batches(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.stack(found)
 
 
-def train(tail: Tail, loss: str, held: Training, fold: int) -> list[float]:
+def train(tail: nn.Module, loss: str, held: Training, fold: int, rate: float = RATE) -> list[float]:
     """Trains a tail on all but one fold of the 3D models; returns the loss of every step."""
     rows = np.flatnonzero(held.group % FOLDS != fold)
     classes, labels = np.unique(held.labels[rows], return_inverse=True)
@@ -79,7 +79,7 @@ def train(tail: Tail, loss: str, held: Training, fold: int) -> list[float]:
         torch.manual_seed(1_000 + fold)
         criterion = metric_losses.make(loss, len(classes), metric_net.DIMENSIONS)
     own = list(criterion.parameters())  # type: ignore[attr-defined]
-    groups: list[dict[str, Any]] = [{"params": list(tail.parameters()), "lr": RATE}]
+    groups: list[dict[str, Any]] = [{"params": list(tail.parameters()), "lr": rate}]
     groups += [{"params": own, "lr": PROXY_RATE}] if own else []
     optimizer = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -97,7 +97,7 @@ def train(tail: Tail, loss: str, held: Training, fold: int) -> list[float]:
     return losses
 
 
-def embed(tail: Tail, front: NDArray[np.float16]) -> NDArray[np.float32]:
+def embed(tail: nn.Module, front: NDArray[np.float16]) -> NDArray[np.float32]:
     """Embeddings (n, 128) of stored features."""
     found = []
     with torch.inference_mode():

@@ -52,7 +52,7 @@ def test_added_indexed_opened_and_drawn(
         "kind " if kind in sets.KINDS else "classes"
     )
     form.get_by_role("button", name="Index and add").click()
-    link = page.locator("#library-set-mine .library-open a").first
+    link = page.locator("#library-set-mine .library-views a").first
     expect(link).to_be_visible(timeout=60_000)
     view = link.inner_text().removeprefix("Open in ")
     link.click()

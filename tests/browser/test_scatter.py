@@ -45,3 +45,18 @@ def test_a_lost_gpu_that_comes_back_draws_the_same_points(page: Page, app_url: s
     for part in ("GPU stall", "CONTEXT_LOST"):
         page.loupe_traffic.allow(part)  # type: ignore[attr-defined]
     assert page.evaluate(LOST_AND_BACK) == ["webgl", True, True]
+
+
+NO_WEBGL = """() => {
+  const plain = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+    return String(kind).includes('webgl') ? null : plain.call(this, kind, ...rest);
+  };
+}"""
+
+
+def test_plots_have_their_points_in_a_browser_without_webgl(page: Page, app_url: str) -> None:
+    page.add_init_script(f"({NO_WEBGL})()")
+    page.goto(f"{app_url}/metric-learning")
+    page.wait_for_selector("#metric-learning-map .scatterlayer .point", state="attached")
+    assert page.get_by_text("WebGL is not supported").count() == 0

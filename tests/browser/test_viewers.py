@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dash
 from playwright.sync_api import BrowserType
 
 from tests.browser.harness import CHROMIUM, FLAGS, running_app, turn_to
+from tests.browser.test_access import settled
 from tests.browser.viewer_walk import log_in
 from tests.team_app import PASSWORD
 
+FILLED_LATER = ("/metric-learning", "/modality-gap")  # their forms are made by scripts
 FILES = """() => [...document.querySelectorAll('input[type=file], .library-form, #pinboard-import')]
-    .filter((one) => one.checkVisibility() || one.parentElement.checkVisibility())
+    .filter((one) => (one.type === 'file' ? one.parentElement : one).checkVisibility())
     .filter((one) => !['nero-files', 'zoom-file'].includes(one.id))  // opened by buttons
     .map((one) => one.outerHTML.slice(0, 120))"""
 
@@ -27,12 +28,16 @@ def test_no_page_of_a_viewer_takes_a_file(browser_type: BrowserType, tmp_path: P
         browser = browser_type.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page()
         log_in(page, url, "vera")
-        for one in dash.page_registry.values():
-            if one["module"].startswith("pages.") and one["name"] not in ("Not found", "Team"):
-                page.goto(url + one["path"])
-                page.wait_for_selector("#main h1")
-                page.wait_for_timeout(300)
-                assert page.evaluate(FILES) == [], one["path"]
-        for control in ("#own-button", "#zoom-upload", "#crayon-run"):
-            assert not page.locator(control).is_visible(), control
+        links = page.locator("#app-nav a")
+        assert links.count() > 8
+        for link in links.all():  # quicker than opening each address anew
+            link.click()
+            path = link.get_attribute("href")
+            page.wait_for_url(f"**{path}*")
+            page.wait_for_function("() => document.querySelector('#main h1')")
+            if path in FILLED_LATER:
+                settled(page)
+            assert page.evaluate(FILES) == [], path
+            for control in ("#own-button", "#zoom-upload", "#crayon-run", "#insights-own"):
+                assert not page.locator(control).is_visible(), control
         browser.close()

@@ -30,7 +30,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dash.Dash]:
     folder = tmp_path_factory.mktemp("away")
     services = create_services(Settings.from_env({"LOUPE_STATE_DIR": str(folder)}), WORKS)
     classes = list(catalog.card("digits-plain").classes)
-    store.required().put_set(SET.changed({"classes": classes}), "0" * 64, {})
+    summary = {"items": 10, "smallest": [28, 28], "largest": [28, 28]}
+    store.required().put_set(SET.changed({"classes": classes}), "0" * 64, summary)
     yield bound(create_app(services.settings, services))
     services.close()
     store.use(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,25 @@ def test_pairs_of_near_looks_are_those_of_comparing_all_with_all():
     assert pairs == wanted
     assert len(pairs) > 20
     assert not is_cut
+
+
+def test_thumbnails_are_upright_on_black_and_of_large_files_too(state: Path):
+    folder = state / "set" / "a"
+    folder.mkdir(parents=True)
+    half = Image.new("RGB", (60, 40), "black")
+    half.paste("white", (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by the camera
+    half.save(folder / "0.jpg", exif=exif, quality=95)
+    Image.new("RGBA", (40, 40), (255, 255, 255, 0)).save(folder / "1.png")
+    half.resize((2400, 1800), Image.Resampling.NEAREST).save(folder / "2.png")
+    adding.add_set(str(state / "set"), "mine", {})
+    known = index.load("mine")
+    with Image.open(io.BytesIO(known.thumb(0))) as turned:
+        assert turned.size == (64, 96)
+        assert np.asarray(turned)[:40].mean() > 240  # what was left is above
+        assert np.asarray(turned)[56:].mean() < 15
+    assert known.looks[1].max() == 0
+    with Image.open(io.BytesIO(known.thumb(2))) as large:
+        assert large.size == (96, 72)
+    assert known.sizes.tolist() == [[60, 40], [40, 40], [2400, 1800]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reliability import BARE, CASES, Row, places
+from tests.reliability import CASES, places
+from tests.reliability_bare import BARE, Row
 
 PLACES = places()
 KINDS = {"P": 3, "U": 7, "M": 4, "X": 5, "C": 3, "A": 4, "R": 5, "F": 15, "S": 6}
