@@ -2,7 +2,8 @@
  *
  *   const held = loupe.scatterCells.sorted({x, y, kinds}, box);   copies in the order of the cells; held.order[place] is a row
  *   held.nearest(x, y, reach)                                     the place of the nearest point within reach, or -1
- *   held.inside(path, view, size)                                 {marked (n,), count}: 1 at the places inside a path of pixels
+ *   held.inside(path, view, size)                                 {marked (n,), count, lasso}: 1 at the places inside a path of
+ *                                                                 pixels; the lasso is {mask, width, x, y, scale}, those pixels and the view
  *
  * A path is filled once into runs of pixels. A cell that lies whole inside it is taken as one range of places; only in
  * the cells on its edge is each point asked for its pixel.
@@ -44,7 +45,12 @@ window.loupe = window.loupe || {};
             held.y[place] = y[i];
             if (kinds) held.kinds[place] = kinds[i];
         }
-        let places = null;
+        let places = null, sums = null, side = 0;
+        /** Room for sums over pixels, used again by the next path. */
+        held.sums = (width, height) => {
+            if (side !== width || sums.length !== (width + 1) * (height + 1)) [sums, side] = [new Uint32Array((width + 1) * (height + 1)), width];
+            return sums;
+        };
         /** Where a row lies. */
         held.placeOf = (row) => {
             if (!places) {
@@ -68,9 +74,10 @@ window.loupe = window.loupe || {};
         return held;
     }
 
-    /** Which pixels lie inside a closed path, and how many of each rectangle from the corner do. */
-    function filled(path, [width, height]) {
-        const mask = new Uint8Array(width * height), sums = new Uint32Array((width + 1) * (height + 1)), ends = path.map((from, i) => [from, path[(i + 1) % path.length]]);
+    /** Which pixels lie inside a closed path, and how many of each rectangle from the corner do: those are written into
+     * `sums`, (height + 1, width + 1), whose first row and column hold 0. */
+    function filled(path, [width, height], sums) {
+        const mask = new Uint8Array(width * height), ends = path.map((from, i) => [from, path[(i + 1) % path.length]]);
         for (let row = 0; row < height; row += 1) {
             const y = row + 0.5, crossings = [];
             for (const [[ax, ay], [bx, by]] of ends) {
@@ -91,11 +98,11 @@ window.loupe = window.loupe || {};
                 sums[at + column + 1] = sums[at - width + column] + sum;
             }
         }
-        return {mask, sums};
+        return mask;
     }
 
     function inside(held, {starts, wide, high}, path, view, size) {
-        const {n, x, y, box} = held, [width, height] = size.map(Math.ceil), {mask, sums} = filled(path, [width, height]), marked = new Uint8Array(n);
+        const {n, x, y, box} = held, [width, height] = size.map(Math.ceil), sums = held.sums(width, height), mask = filled(path, [width, height], sums), marked = new Uint8Array(n);
         const left = size[0] / 2 - view.x * view.scale, top = size[1] / 2 + view.y * view.scale, pixel = Math.floor;
         const within = (value, most) => (value < 0 ? 0 : value > most ? most : value);
         let count = 0;
@@ -123,7 +130,7 @@ window.loupe = window.loupe || {};
                 } else each(from, to);
             }
         }
-        return {marked, count};
+        return {marked, count, lasso: {mask, width, ...view}};
     }
 
     loupe.scatterCells = {sorted};

@@ -1,6 +1,6 @@
 /* loupe.scatter, the painters: very many points on a canvas, from typed arrays that are never copied.
  *
- * A painter takes {x, y, kinds, marked, n, colours} and a view {x, y, scale} (the data at the middle of the canvas,
+ * A painter takes {x, y, kinds, marked, lasso, n, colours} and a view {x, y, scale} (the data at the middle of the canvas,
  * and CSS pixels a unit; y grows upwards) and draws every point. Two of them draw the same points: WebGL where a GPU
  * does it, else a splat into one ImageData, whose cost is a few additions a point.
  */
@@ -60,7 +60,20 @@ window.loupe = window.loupe || {};
     /** A painter that counts points by pixel: a point costs a few additions, whatever it looks like. What was counted is
      * kept, so that another selection in the same view counts what is selected and nothing else. */
     function splatter() {
-        let counts = new Uint16Array(0), tops = new Uint8Array(0), lit = new Uint16Array(0), litTops = new Uint8Array(0), held = null;
+        let counts = new Uint16Array(0), tops = new Uint8Array(0), lit = new Uint16Array(0), litTops = new Uint8Array(0), held = null, image = null;
+
+        /** Counts what is marked: pixels inside a lasso hold nothing else; of other marks, the fewer of them or of the rest
+         * are counted. */
+        function light(points, place, isWhole) {
+            const pixels = counts.length, {mask} = points.lasso || {}, isFew = 2 * points.nMarked < points.n;
+            if (!isWhole) {
+                lit.fill(0);
+                count(points, place, lit, litTops, isFew ? 1 : 0);
+                if (isFew) return;
+            }
+            for (let at = 0; at < pixels; at += 1) lit[at] = isWhole ? counts[at] * mask[at] : counts[at] - lit[at];
+            litTops.set(tops);
+        }
 
         return function draw(canvas, points, view, ratio) {
             const {width, height} = canvas, pixels = width * height, scale = view.scale * ratio;
@@ -76,25 +89,24 @@ window.loupe = window.loupe || {};
                 count(points, place, counts, tops);
                 held = now;
             }
-            if (points.marked && 2 * points.nMarked < points.n) {
-                lit.fill(0);
-                count(points, place, lit, litTops, 1);
-            } else if (points.marked) { // fewer are not marked: those are counted, and taken away
-                lit.fill(0);
-                count(points, place, lit, litTops, 0);
-                for (let at = 0; at < pixels; at += 1) lit[at] = counts[at] - lit[at];
-                litTops.set(tops);
-            }
-            paint(canvas, points.colours.map(rgb), opacity(points.n), points.marked && {lit, litTops}, {counts, tops});
+            if (points.marked) light(points, place, isLasso(points.lasso, view, place, ratio));
+            const context = canvas.getContext("2d");
+            if (image?.width !== width || image.height !== height) image = context.createImageData(width, height);
+            paint(image, points.colours.map(rgb), opacity(points.n), points.marked && {lit, litTops}, {counts, tops});
+            context.putImageData(image, 0, 0);
         };
     }
+
+    /** Whether the marked points are those of a lasso's pixels, a point a pixel. */
+    const isLasso = (lasso, view, {side, width, height}, ratio) => Boolean(lasso) && side === 1 && ratio === 1 && lasso.width === width && lasso.mask.length === width * height
+        && lasso.x === view.x && lasso.y === view.y && lasso.scale === view.scale;
 
     /** Adds the points, or those with a mark of 0 or 1, to counts by pixel; `tops` gets the kind that was met last. */
     function count({x, y, kinds, marked, n}, {width, height, scale, left, top, side}, counts, tops, mark = -1) {
         for (let i = 0; i < n; i += 1) {
             if (mark >= 0 && marked[i] !== mark) continue;
-            const px = (left + x[i] * scale) | 0, py = (top - y[i] * scale) | 0;
-            if (px < 0 || py < 0 || px + side > width || py + side > height) continue;
+            const a = left + x[i] * scale, b = top - y[i] * scale, px = a | 0, py = b | 0;
+            if (a < 0 || b < 0 || px + side > width || py + side > height) continue;
             const kind = kinds ? kinds[i] : 0;
             for (let row = 0; row < side; row += 1) {
                 for (let at = (py + row) * width + px, end = at + side; at < end; at += 1) {
@@ -106,17 +118,15 @@ window.loupe = window.loupe || {};
     }
 
     /** One pass over the pixels: how many points, and of which kind the uppermost is. */
-    function paint(canvas, colours, alpha, marks, {counts, tops}) {
-        const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
+    function paint(image, colours, alpha, marks, {counts, tops}) {
         const out = new Uint32Array(image.data.buffer), pixels = out.length;
         const table = (one) => Uint8Array.from({length: 64}, (_, much) => Math.round(255 * (1 - (1 - one) ** much)));
         const full = table(alpha), faint = table(alpha * FAINT), words = colours.map(([r, g, b]) => (b << 16) | (g << 8) | r);
         for (let at = 0; at < pixels; at += 1) {
-            if (!counts[at]) continue;
+            if (!counts[at]) { out[at] = 0; continue; }
             const bright = marks ? marks.lit[at] : counts[at], much = bright || counts[at];
             out[at] = ((bright ? full : faint)[much < 64 ? much : 63] << 24) | words[bright && marks ? marks.litTops[at] : tops[at]];
         }
-        context.putImageData(image, 0, 0);
     }
 
     const VERTEX = `attribute vec2 a; attribute float kind; attribute float mark; uniform vec4 view; uniform float size; uniform float marking;

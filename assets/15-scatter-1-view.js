@@ -31,7 +31,7 @@ window.loupe = window.loupe || {};
         host.replaceChildren(canvas, over, tools);
         const {draw, name} = loupe.scatterDraw.painter(canvas, settings.renderer, () => later());
         // x, y, kinds and marked are in the order of the cells; ids is in the order of the rows.
-        const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, nMarked: 0, n: 0, colours: settings.colours || ["#2f6fde"]};
+        const points = {x: new Float32Array(0), y: new Float32Array(0), kinds: null, ids: null, marked: null, nMarked: 0, lasso: null, n: 0, colours: settings.colours || ["#2f6fde"]};
         const view = {x: 0, y: 0, scale: 1};
         let home = {...view}, ratio = 1, size = [0, 0], cells = loupe.scatterCells.sorted(points), drag = null, mode = "lasso", wanted = 0, rowOf = null, kept = null, resting = 0, ringed = [];
 
@@ -106,8 +106,8 @@ window.loupe = window.loupe || {};
         }
 
         /** Marks what lies inside a path of pixels, at once; the rows are told after the picture. */
-        function choose({marked, count}) {
-            Object.assign(points, {marked: count ? marked : null, nMarked: count, isMarkedAnew: true});
+        function choose({marked, count, lasso}) {
+            Object.assign(points, {marked: count ? marked : null, nMarked: count, lasso: lasso || null, isMarkedAnew: true});
             now();
             if (!settings.onSelect) return;
             const rows = rowsAt(marked, count);
@@ -254,7 +254,7 @@ window.loupe = window.loupe || {};
                 const place = cells.placeOf(rows[i]);
                 if (place >= 0 && !marked[place]) { marked[place] = 1; nMarked += 1; }
             }
-            Object.assign(points, {marked, nMarked, isMarkedAnew: true});
+            Object.assign(points, {marked, nMarked, lasso: null, isMarkedAnew: true});
         }
         function ring(rows) { ringed = rows.filter((row) => row >= 0 && row < points.n); outline(null); }
 

@@ -219,16 +219,22 @@ def _best_of_list(index: Index, rows: I64, code: I8, scale: float, k: int) -> I6
     return found
 
 
+@njit(cache=True)
+def _product(row: I8, code: I8) -> np.int32:
+    """Of two rows of codes. Numba adds integers in 64 bits unless told each time, which is slow."""
+    total = np.int32(0)
+    for j in range(len(code)):
+        total = np.int32(total + np.int32(row[j]) * np.int32(code[j]))
+    return total
+
+
 @njit(parallel=True, cache=True)
 def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32, tops: F32) -> None:
     """Writes what the codes say of each row, and the highest of every TOP_OF rows."""
     for stretch in prange(len(tops)):
         top = np.float32(-np.inf)
         for i in range(stretch * TOP_OF, min(len(codes), (stretch + 1) * TOP_OF)):
-            total = np.int32(0)
-            for j in range(codes.shape[1]):
-                total += np.int32(np.int16(codes[i, j]) * np.int16(code[j]))
-            told[i] = total * scales[i] * scale
+            told[i] = _product(codes[i], code) * scales[i] * scale
             top = max(top, told[i])
         tops[stretch] = top
 
@@ -237,10 +243,7 @@ def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32, to
 def _products_of(codes: I8, rows: I64, code: I8, scales: F32, scale: np.float32, told: F32) -> None:
     for at in range(len(rows)):
         i = rows[at]
-        total = np.int32(0)
-        for j in range(codes.shape[1]):
-            total += np.int32(codes[i, j]) * np.int32(code[j])
-        told[at] = total * scales[i] * scale
+        told[at] = _product(codes[i], code) * scales[i] * scale
 
 
 @njit(parallel=True, cache=True)

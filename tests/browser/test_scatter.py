@@ -47,6 +47,47 @@ def test_a_lost_gpu_that_comes_back_draws_the_same_points(page: Page, app_url: s
     assert page.evaluate(LOST_AND_BACK) == ["webgl", True, True]
 
 
+LASSO = """() => {
+  const host = document.createElement('div'), n = 70000, side = 300;
+  host.style.cssText = `position:fixed;left:0;top:0;width:${side}px;height:${side}px`;
+  document.body.append(host);
+  const colours = ['#ff0000', '#00ff00', '#0000ff'];
+  const plot = loupe.scatter.create(host, {renderer: 'splat', colours});
+  const x = new Float32Array(n), y = new Float32Array(n), kinds = new Uint8Array(n);
+  for (let i = 0; i < n; i += 1) {
+    x[i] = Math.cos(i) * Math.sqrt(i);
+    y[i] = Math.sin(i) * Math.sqrt(i);
+    kinds[i] = i % 3;
+  }
+  plot.setPoints({x, y, kinds});
+  plot.zoom(1.7);
+  plot.now();
+  const picture = () => plot.canvas.getContext('2d').getImageData(0, 0, side, side).data.join();
+  const found = plot.inside([[0.4, 30], [200, 10], [250, 220], [120, 90]]);
+  const rows = [];
+  plot.choose(found);
+  rows.push(picture());
+  plot.choose({marked: found.marked, count: found.count});
+  rows.push(picture());
+  plot.choose(found);
+  plot.pan(31, -17);
+  plot.now();
+  rows.push(picture());
+  plot.choose({marked: found.marked, count: found.count});
+  rows.push(picture());
+  plot.destroy();
+  host.remove();
+  return [found.count > 1000, rows[0] === rows[1], rows[2] === rows[3], rows[0] === rows[2]];
+}"""
+
+
+def test_a_lasso_is_drawn_as_the_points_it_holds(page: Page, app_url: str) -> None:
+    """Its pixels are taken from what was counted before; in another view the points are."""
+    page.goto(f"{app_url}/jobs")
+    page.wait_for_function("() => window.loupe && loupe.scatter")
+    assert page.evaluate(LASSO) == [True, True, True, False]
+
+
 NO_WEBGL = """() => {
   const plain = HTMLCanvasElement.prototype.getContext;
   HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
