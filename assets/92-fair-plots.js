@@ -44,6 +44,7 @@ window.loupe = window.loupe || {};
     onAnswer((values, told) => {
         draw(told.figures);
         predictor(told);
+        at("fair-splits").toggleAttribute("hidden", Boolean(values.own));
         honest("fair-curves", [`“${told.query}”`, `first ${told.before.curve.length} of ${told.n.toLocaleString("en-US")}`, ...about()]);
         honest("fair-quantiles", [`“${told.query}”`, `${told.n.toLocaleString("en-US")} pictures in ${told.quantiles.bias.length} parts`, `ρ ${told.correlation.toFixed(2)}`, ...about()]);
         honest("fair-predictor", [`${told.n.toLocaleString("en-US")} pictures`, "measured here", ...about()]);

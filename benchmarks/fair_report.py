@@ -16,6 +16,7 @@ import numpy as np
 from backend.fair import diagnose, metrics, survey, ways
 from backend.fair.pool import FOLDER, NAMES, Attribute, Pool, kept, people
 from backend.fair.survey import METHODS, Survey
+from backend.fair.training_splits import NO_ACTIVITY, OTHER_STYLE
 from backend.fair.ways import Way
 from backend.settings import PROJECT
 
@@ -32,9 +33,9 @@ in five skin tones, 57 neutral queries, K = {k}, the encoder "CLIP-style, small"
 {seeds} random starts ({names}); pools and draws of {draws} seeds each. Bias is measured by the
 attributes that the artists drew, which are binary here and no statement about people. The encoder
 knows the activities from another style and from yellow figures, so recall is that of known
-activities: one that had seen people in the other style only put right ones on 22 % of the first ten
-places, one that had never seen the activities on 7 % (one seed each, earlier runs, not shipped).
-Means over seeds; in brackets the smallest and the largest.
+activities: one that had seen people in the other style only put right ones on {style} of the first
+ten places, one that had never seen the activities on {unseen} (one seed each, earlier runs, not
+shipped). Means over seeds; in brackets the smallest and the largest.
 """
 
 
@@ -42,7 +43,9 @@ def main() -> int:
     """Exit code: 0."""
     pools = [people(folder) for folder in folders()]
     names = ", ".join(pool.fingerprint[:8] for pool in pools)
-    parts = [HEAD.format(k=K, seeds=len(pools), names=names, draws=len(DRAWS))]
+    style, unseen = (f"{100 * one.precision_at_10:.0f} %" for one in (OTHER_STYLE, NO_ACTIVITY))
+    head = {"k": K, "seeds": len(pools), "names": names, "draws": len(DRAWS)}
+    parts = [HEAD.format(**head, style=style, unseen=unseen)]
     found: dict[tuple[str, float], list[list[dict[str, Any]]]] = {}
     for attribute in ("gender", "tone"):
         for share in SHARES:

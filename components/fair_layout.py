@@ -12,6 +12,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from backend.fair.pool import people
+from backend.fair.training_splits import SHIPPED, SPLITS
 from components import fair_methods as methods
 from components.fair_state import ATTRIBUTES, METHODS, MOST_K, PAGE, PREDICTORS
 from components.icons import icon
@@ -239,7 +240,7 @@ def _predictor() -> Component:
         "How good are the groups that PBM selects by?",
         html.Div(
             [
-                html.Div(id="fair-confusion"),
+                html.Div([html.Div(id="fair-confusion"), _splits()]),
                 dcc.Graph(
                     id="fair-predictor-graph",
                     figure=NO_FIGURE,
@@ -254,6 +255,32 @@ def _predictor() -> Component:
         min_height_px=300,
         grows=True,
         state="loading",
+    )
+
+
+def _splits() -> Component:
+    """The record of what the encoder below the predictors had seen."""
+    rows = [
+        html.Tr(
+            [
+                html.Th(one.seen + (", as here" if one is SHIPPED else ""), scope="row"),
+                html.Td(f"{100 * one.precision_at_10:.0f} %"),
+            ]
+        )
+        for one in SPLITS
+    ]
+    head = html.Tr([html.Th(name, scope="col") for name in ("seen in training", "right of ten")])
+    return html.Details(
+        [
+            html.Summary("Had the encoder seen less"),
+            html.Table([html.Thead(head), html.Tbody(rows)], className="fair-table"),
+            html.P(
+                "Right pictures among the first ten of a query, one training run each; the two "
+                "harder encoders are a record and cannot be chosen."
+            ),
+        ],
+        className="fair-splits",
+        id="fair-splits",
     )
 
 

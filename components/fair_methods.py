@@ -67,7 +67,8 @@ METHODS: Final = MethodCard(
 PREDICTOR: Final = MethodCard(
     shows="True groups against predicted ones over the whole pool, how often each group is "
     "recognised, and what PBM's bias becomes when noise is put on the predictor's evidence.",
-    cannot_show="How a predictor would do on anything but these drawings.",
+    cannot_show="How a predictor would do on anything but these drawings. What an encoder that "
+    "had seen less finds is below the table, for the queries only: no predictor was kept of it.",
     how_to_read="A ratio of sensitivities near 1 is even-handed. The margin calls weak evidence "
     "“not applicable”, in standard deviations of the evidence over the pool.",
     equation="ρ = sensitivity(+1) / sensitivity(−1)",

@@ -13,14 +13,15 @@ from dash import Dash, html
 from flask.testing import FlaskClient
 
 from backend.errors import BadRequest
-from backend.fair import opening, survey, ways, work
+from backend.fair import opening, survey, training_splits, ways, work
 from backend.fair import pool as pools
 from backend.fair.ways import Way
 from backend.settings import Settings
-from components import fair_routes, fair_state, fair_tables, routes
+from components import fair_layout, fair_routes, fair_state, fair_tables, routes
 from components.runtime import BUNDLED, Services, create_services
 from components.security import protect
 from components.tables import TABLES
+from models import cards
 from tests.fake_work import WORKS
 
 WORK = {"fair.answer": work.answer, "fair.encode": work.encode}
@@ -285,3 +286,12 @@ def test_a_link_that_says_nonsense_opens_the_default():
     values, notices = fair_state.opened({"own": "x", "k": "many"})
     assert (values["own"], values["k"]) == ("", 24)
     assert len(notices) == 2
+
+
+def test_the_record_of_training_pictures_holds_the_shipped_encoder_and_falls_as_less_was_seen():
+    card = cards.read_card(cards.CARDS / "people-clip.toml")
+    rates = [one.precision_at_10 for one in training_splits.SPLITS]
+    assert rates[0] == pytest.approx(card.metrics["precision_at_10"], abs=5e-4)
+    assert rates == sorted(rates, reverse=True)
+    text = str(fair_layout.cards())
+    assert all(one.seen in text for one in training_splits.SPLITS)
