@@ -46,7 +46,7 @@ WORK: Final = table(
     Work("gap.first", 1, "model", "backend.gap.large:first"),
     Work("gap.graph", 1, "analysis", "backend.gap.large:graph_of"),
     Work("gap.refined", 1, "analysis", "backend.gap.large:refine"),
-    Work("gap.index", 1, "model", "backend.gap.large:index"),
+    Work("gap.index", 2, "model", "backend.gap.large:index"),
     Work("gap.near", 1, "model", "backend.gap.large:near"),
     Work("gap.measure", 1, "analysis", "backend.gap.work:numbers"),
     Work("gap.sweep", 1, "analysis", "backend.gap.work:swept"),

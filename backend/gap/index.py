@@ -57,7 +57,8 @@ class Index:
     """A pool ready to be asked; make one with :func:`build`.
 
     Attributes:
-        pool: (n, d) as it came. codes: (n, d) int8; scale: (n,) float32.
+        pool: (n, d) as it came. codes: (n, d) int8; scale: (n,) float32; both in the order of the
+            lists where there are any, so that a list is read in one go.
         slack: the largest length of what the codes leave out of a row.
     """
 
@@ -76,7 +77,7 @@ class Index:
         asked = self._asked(queries, k)
         codes, scale, slack = encoded(asked)
         bound = slack * (1 + self.slack) + self.slack + ROUNDING
-        held = _candidates(self, codes, scale, bound, k)
+        held = [self._rows(places) for places in _candidates(self, codes, scale, bound, k)]
         return self._rescored(asked, held, k, True)
 
     def near(self, queries: NDArray[Any], k: int, probes: int = 16) -> Found:
@@ -86,14 +87,25 @@ class Index:
             BadRequest: as :meth:`search`, or ``probes`` is out of range.
         """
         asked = self._asked(queries, k)
-        if self.lists is None:
-            self.lists = make_lists(self.pool)
-        found = self.lists.rows(asked, probes)
+        found = self.listed().places(asked, probes)
         codes, scale, _ = encoded(asked)
         held = [
-            _best_of_list(self, rows, codes[i], float(scale[i]), k) for i, rows in enumerate(found)
+            self._rows(_best_of_list(self, places, codes[i], float(scale[i]), k))
+            for i, places in enumerate(found)
         ]
         return self._rescored(asked, held, k, False)
+
+    def listed(self) -> Lists:
+        """The lists; made, and the codes put into their order, where there are none."""
+        if self.lists is None:
+            self.lists = make_lists(self.pool)
+            self.codes = self.codes[self.lists.members]
+            self.scale = self.scale[self.lists.members]
+        return self.lists
+
+    def _rows(self, places: I64) -> I64:
+        """The rows of the pool whose codes lie at some places."""
+        return places if self.lists is None else self.lists.members[places]
 
     def recall(self, k: int, probes: int = 16, queries: int = 64, seed: int = 0) -> float:
         """Share of the true K nearest that :meth:`near` finds for some rows of the pool, moved a
@@ -209,13 +221,13 @@ def _in_parts(index: Index, codes: I8, scale: F32, bound: float, k: int) -> list
     return [rows[i, :count] for i, count in enumerate(counts)]
 
 
-def _best_of_list(index: Index, rows: I64, code: I8, scale: float, k: int) -> I64:
-    """The rows of some lists that the codes hold highest: a few times k of them."""
-    if len(rows) <= 4 * k:
-        return rows
-    told = np.empty(len(rows), np.float32)
-    _products_of(index.codes, rows, code, index.scale, np.float32(scale), told)
-    found: I64 = rows[np.argpartition(-told, 4 * k)[: 4 * k]]
+def _best_of_list(index: Index, places: I64, code: I8, scale: float, k: int) -> I64:
+    """The places in some lists that the codes hold highest: a few times k of them."""
+    if len(places) <= 4 * k:
+        return places
+    told = np.empty(len(places), np.float32)
+    _products_of(index.codes, places, code, index.scale, np.float32(scale), told)
+    found: I64 = places[np.argpartition(-told, 4 * k)[: 4 * k]]
     return found
 
 
@@ -240,9 +252,11 @@ def _products(codes: I8, code: I8, scales: F32, scale: np.float32, told: F32, to
 
 
 @njit(cache=True)
-def _products_of(codes: I8, rows: I64, code: I8, scales: F32, scale: np.float32, told: F32) -> None:
-    for at in range(len(rows)):
-        i = rows[at]
+def _products_of(
+    codes: I8, places: I64, code: I8, scales: F32, scale: np.float32, told: F32
+) -> None:
+    for at in range(len(places)):
+        i = places[at]
         told[at] = _product(codes[i], code) * scales[i] * scale
 
 
@@ -297,8 +311,8 @@ class Lists:
     members: I64
     starts: I64
 
-    def rows(self, asked: F32, probes: int) -> list[I64]:
-        """For each query the rows of its nearest lists.
+    def places(self, asked: F32, probes: int) -> list[I64]:
+        """For each query the places in ``members`` of its nearest lists.
 
         Raises:
             BadRequest: there are not so many lists.
@@ -309,7 +323,7 @@ class Lists:
             )
         near = np.argsort(-(asked @ self.axes) @ self.centres.T, axis=1, kind="stable")[:, :probes]
         return [
-            np.concatenate([self.members[self.starts[c] : self.starts[c + 1]] for c in line])
+            np.concatenate([np.arange(self.starts[c], self.starts[c + 1]) for c in line])
             for line in near
         ]
 

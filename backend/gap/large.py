@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backend.cache import ArrayStore
 from backend.gap import joint_map, requests
 from backend.gap.graph import Graph, neighbours_of, recall
-from backend.gap.index import APPROXIMATE_FROM, Index, Lists, build, make_lists
+from backend.gap.index import APPROXIMATE_FROM, Index, Lists, build
 from backend.gap.landmark import EPOCHS, first_picture, refined
 from backend.gap.pairs import unit_rows
 from backend.gap.spaces import Space
@@ -104,8 +104,8 @@ def index(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     for i, (name, pool) in enumerate((("images", held.images), ("texts", held.texts))):
         made = build(pool)
         if len(held) >= APPROXIMATE_FROM:
-            made.lists = make_lists(pool)
-            found |= {f"{name}_{part}": getattr(made.lists, part) for part in LISTS}
+            lists = made.listed()
+            found |= {f"{name}_{part}": getattr(lists, part) for part in LISTS}
             shares = made.recall(NEAREST, PROBES, TRIED)
             found[f"{name}_recall"] = np.array(shares)
         found |= {f"{name}_codes": made.codes, f"{name}_scale": made.scale}

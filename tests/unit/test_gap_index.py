@@ -46,6 +46,7 @@ def test_lists_find_most_and_all_lists_find_everything(pool, held):
     assert held.recall(10, probes=48) > 0.8
     assert not held.near(asked, 10).is_exact
     every = len(held.lists.centres)
+    assert (held.search(asked, 10).rows == nearest(asked, pool, 10)[0]).all()
     assert (held.near(asked, 10, every).rows == held.search(asked, 10).rows).all()
     assert held.recall(10, probes=1) < held.recall(10, probes=every)
 
