@@ -129,12 +129,12 @@ def _components(node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _card_of(props: Mapping[str, Any]) -> Card:
     inside = list(_components(props.get("children")))
-    titles = [text(held) for kind, held in inside if kind == "H2"]
-    questions = [text(held) for _, held in inside if held.get("className") == "plot-card-question"]
+    title = next((text(held) for kind, held in inside if kind == "H2"), "")
+    asked = (held for _, held in inside if held.get("className") == "plot-card-question")
     terms = [text(held) for kind, held in inside if kind == "Dt"]
     told = [text(held) for kind, held in inside if kind == "Dd"]
-    method = [*zip(terms, told, strict=False)]
-    return Card(*titles[:1], *questions[:1], str(props.get("data-table") or ""), method)
+    method = list(zip(terms, told, strict=False))
+    return Card(title, text(next(asked, None)), str(props.get("data-table") or ""), method)
 
 
 def _card(ask: Ask, card: Card, state: Mapping[str, Any]) -> str:
