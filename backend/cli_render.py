@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 from backend import static_page
 from backend.errors import BackendError, BadRequest
@@ -161,9 +161,12 @@ def _still(base: str, path: str, out: Path, missing: NoBrowser) -> None:
 
 def _ask(base: str, path: str, body: Mapping[str, Any]) -> Any:
     """As :class:`backend.static_page.Ask`."""
+    if urlsplit(base).hostname not in LOCAL_HOSTS:
+        raise BadRequest("Without a browser only a Loupe on this machine is asked.", "Omit --url.")
     data, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
     try:
-        with urlopen(Request(f"{base}{path}", data, kind), timeout=ANSWER_S) as answer:
+        request, direct = Request(f"{base}{path}", data, kind), build_opener(ProxyHandler({}))
+        with direct.open(request, timeout=ANSWER_S) as answer:
             return json.load(answer)
     except HTTPError as error:
         with suppress(ValueError):

@@ -15,7 +15,7 @@ from dash import html
 from plotly.utils import PlotlyJSONEncoder
 
 from backend import cli_render
-from backend.errors import NotFound
+from backend.errors import BadRequest, NotFound
 from components import state
 from components.method_card import MethodCard
 from components.plot_card import plot_card
@@ -78,3 +78,8 @@ def test_a_picture_says_what_is_missing(posted, tmp_path: Path) -> None:
     with pytest.raises(cli_render.NoBrowser, match=r"package playwright.*An \.html with"):
         cli_render.render(asked_for(tmp_path / "page.png"))
     assert not list(tmp_path.iterdir())
+
+
+def test_no_other_machine_is_asked() -> None:
+    with pytest.raises(BadRequest, match="only a Loupe on this machine"):
+        cli_render._ask("http://loupe.example:8050", "/_table/made.json", {})
