@@ -10,7 +10,7 @@ window.dash_clientside = window.dash_clientside || {};
     const isHere = () => Boolean(at("images-page"));
     const set = (key, value) => { if (isHere()) window.dash_clientside.set_props({type: "control", page: PAGE, key}, {value}); };
     let about = null, arrays = null, extra = null, order = new Int32Array(0), place = new Map(), cells = new Map(), values = null, asked = 0, columns = 1, focus = 0, lastClick = -1;
-    const blocks = new Map(), WRONG = 128, PALETTE = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+    const blocks = new Map(), WRONG = 128, SELECTED = 64, PALETTE = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
     // ---- what is shown
 
@@ -19,9 +19,11 @@ window.dash_clientside = window.dash_clientside || {};
         const {label, marks} = values, bits = about.marks[marks], {labels, marks: held} = {labels: arrays.labels.data, marks: arrays.marks.data};
         const found = new Int32Array(about.n), answers = extra?.arrays.answers?.data;
         const isWrong = (row) => Boolean(answers) && answers[row] >= 0 && labels[row] >= 0 && answers[row] !== labels[row];
+        const chosen = new Set(bits === SELECTED ? mine() : []);
+        const isMarked = (row) => (bits === WRONG ? isWrong(row) : bits === SELECTED ? chosen.has(row) : held[row] & bits);
         let n = 0;
         for (let row = 0; row < about.n; row += 1) {
-            if ((label === EVERY || labels[row] === label) && (!bits || (bits === WRONG ? isWrong(row) : held[row] & bits))) { found[n] = row; n += 1; }
+            if ((label === EVERY || labels[row] === label) && (!bits || isMarked(row))) { found[n] = row; n += 1; }
         }
         order = found.subarray(0, n);
         const column = extra?.arrays[values.by]?.data;
@@ -57,6 +59,7 @@ window.dash_clientside = window.dash_clientside || {};
             }
             if (!isHere()) return;
             imported();
+            mapped();
             if (at("images-class")) at("images-class").value = String(values.label);
             filtered();
             cells.forEach((cell) => cell.remove());
@@ -70,6 +73,19 @@ window.dash_clientside = window.dash_clientside || {};
         } catch (error) {
             at("images-said").textContent = [error.message, error.hint].filter(Boolean).join(" ");
         }
+    }
+
+    function mapped() {
+        loupe.imagesMap.show({about, arrays, extra}, lassoed);
+        loupe.imagesMap.mark(mine());
+    }
+
+    /** A lasso selects, and the grid shows the selection alone; an empty one shows all again. */
+    function lassoed(ids) {
+        loupe.selection.set({items: about.items, ids}, PAGE);
+        const marks = ids.length ? "selected" : "";
+        if (values.marks === marks) show(values);
+        else set("marks", marks);
     }
 
     function labels() {
@@ -242,7 +258,7 @@ window.dash_clientside = window.dash_clientside || {};
     });
     document.addEventListener("keydown", (event) => { if (about && event.target === grid()) key(event); }, true);
     addEventListener("resize", () => { if (isHere() && about) { measure(); plan(); } });
-    loupe.selection.onChange(() => { if (isHere() && about) { draw(); tell(); } });
+    loupe.selection.onChange(() => { if (isHere() && about) { draw(); tell(); loupe.imagesMap.mark(mine()); } });
 
     window.dash_clientside.loupe_images = {
         show(state) {

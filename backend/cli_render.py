@@ -1,31 +1,43 @@
 """``python -m backend render LINK out.html``: a page as a file, without a window.
 
 The app itself draws the page in a headless Chromium; what is written is what its own "Export
-report" writes, or a picture of the whole page.
+report" writes, or a picture of the whole page. Where there is no Chromium, the .html holds the
+tables of the page in place of its plots.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
 
+from backend import static_page
 from backend.errors import BackendError, BadRequest
+from backend.files import write_atomic
 from backend.settings import LOCAL_HOSTS, PROJECT
 
 SUFFIXES: Final = (".html", ".png")
 QUIET_S: Final = 2.0  # so long must a page have asked for nothing and no job have run
 BUSY: Final = ("queued", "running")
 PAUSE_MS: Final = 200
+ANSWER_S: Final = 60.0
+
+
+class NoBrowser(BadRequest):
+    """Nothing on this machine can draw a page."""
 
 
 def add(commands: Any) -> None:
@@ -44,7 +56,8 @@ def render(asked: argparse.Namespace) -> None:
     """Draws the page and writes it.
 
     Raises:
-        BadRequest: the link or the file is not usable, or playwright is missing.
+        BadRequest: the link or the file is not usable.
+        NoBrowser: a picture is wanted, and nothing here can draw one.
         BackendError: the page did not come to rest in time.
     """
     path = path_of(asked.link)
@@ -52,9 +65,14 @@ def render(asked: argparse.Namespace) -> None:
         raise BadRequest(f"{asked.out.name} is not usable.", f"End it in {' or '.join(SUFFIXES)}.")
     if not asked.out.resolve().parent.is_dir():
         raise BadRequest(f"The folder of {asked.out} does not exist.", "Create it first.")
-    playwright = _playwright()
     with _server(asked.url) as base:
-        _draw(playwright, f"{base}{path}", asked)
+        try:
+            _draw(_playwright(), f"{base}{path}", asked)
+        except NoBrowser as missing:
+            if asked.out.suffix.lower() != ".html":
+                hint = f"{missing.hint} An .html with the tables of the page needs none of it."
+                raise NoBrowser(missing.message, hint) from missing
+            _still(base, path, asked.out, missing)
     sys.stdout.write(f"Written to {asked.out}\n")
 
 
@@ -78,7 +96,7 @@ def _playwright() -> Any:
     try:
         from playwright import sync_api
     except ImportError as error:
-        raise BadRequest(
+        raise NoBrowser(
             "Pages are drawn by the package playwright, which is not installed.",
             "Run `pip install playwright`, and get Chromium; or use Export report in a browser.",
         ) from error
@@ -114,7 +132,7 @@ def _draw(playwright: Any, url: str, asked: argparse.Namespace) -> None:
         try:
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         except playwright.Error as error:
-            raise BadRequest(
+            raise NoBrowser(
                 "Chromium cannot be started.", "Run `python -m playwright install chromium`."
             ) from error
         scheme = "dark" if asked.dark else "light"
@@ -131,6 +149,32 @@ def _draw(playwright: Any, url: str, asked: argparse.Namespace) -> None:
             raise BackendError("The page could not be drawn.", first) from error
         finally:
             browser.close()
+
+
+def _still(base: str, path: str, out: Path, missing: NoBrowser) -> None:
+    """Writes the page without its plots, and says so."""
+    reason = f"{missing.message} This file holds the tables of the page in place of its plots."
+    told = static_page.document(partial(_ask, base), path, reason).encode()
+    write_atomic(out, lambda file: file.write(told))
+    sys.stderr.write(f"{reason} {missing.hint}\n")
+
+
+def _ask(base: str, path: str, body: Mapping[str, Any]) -> Any:
+    """As :class:`backend.static_page.Ask`."""
+    if urlsplit(base).hostname not in LOCAL_HOSTS:
+        raise BadRequest("Without a browser only a Loupe on this machine is asked.", "Omit --url.")
+    data, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    try:
+        request, direct = Request(f"{base}{path}", data, kind), build_opener(ProxyHandler({}))
+        with direct.open(request, timeout=ANSWER_S) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        with suppress(ValueError):
+            said = json.load(error)
+            raise BackendError(said["message"], said.get("hint", "")) from error
+        raise BackendError(f"The app refused this ({error.code}).") from error
+    except (OSError, ValueError) as error:
+        raise BackendError("The app does not answer.", "Is it still running?") from error
 
 
 class _Traffic:

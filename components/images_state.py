@@ -12,12 +12,14 @@ from components.state import Choice, Schema, Text, Whole
 
 PAGE: Final = "images"
 WRONG: Final = 128  # set by the browser where imported predictions differ from the labels
+SELECTED: Final = 64  # told by the browser, which holds the selection
 MARKS: Final = {
     "": ("All", 0),
     "double": ("Doubles", duplicates.EQUAL | duplicates.CLOSE),
     "leak": ("In two splits", duplicates.LEAK),
     "conflict": ("Equal, of two labels", duplicates.CONFLICT),
     "wrong": ("Answered wrongly", WRONG),
+    "selected": ("Selected", SELECTED),
 }
 """Title of each choice, and the bits of which one must be set."""
 MOST_ROWS: Final = 2_000_000

@@ -51,12 +51,18 @@ def layout(**query: str) -> html.Div:
         [
             html.P(id="images-said", className="lp-muted lp-small", role="status"),
             html.Div(id="images-problems"),
-            grid if sets else _nothing(),
+            html.Div([_map(), grid], className="images-body") if sets else _nothing(),
             html.Div(id="images-one", className="images-one"),
         ],
         className="lp-card images-card",
     )
     return html.Div([head, card, *held], id="images-page", className="lp-page images-page")
+
+
+def _map() -> Component:
+    """The place of an imported projection, shown by the browser where there is one."""
+    parts = [html.Div(id="images-map-points"), html.Div(id="images-map-key")]
+    return html.Div(parts, id="images-map", className="images-map", hidden=True)
 
 
 def _controls(values: dict[str, Any], sets: dict[str, str]) -> Component:

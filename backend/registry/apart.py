@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -11,6 +12,7 @@ import numpy as np
 from backend.cache import ArrayStore
 from backend.protocols import JSON, Arrays, Progress
 from backend.registry import index, store
+from backend.registry.gathered import Seen
 
 WORK: Final = "registry.files"
 Stamp = tuple[str, float, float]  # name, time of change, size
@@ -32,7 +34,7 @@ def part(params: Mapping[str, JSON], start: int, stop: int) -> Arrays:
     }
 
 
-def looked(asked: Mapping[Stamp, Path], progress: Progress) -> dict[Stamp, index._Seen]:
+def looked(asked: Mapping[Stamp, Path], progress: Progress) -> dict[Stamp, Callable[[], Seen]]:
     """What the readable ones of these files are, by the cluster of ``LOUPE_RAY_ADDRESS``; nothing
     where none is set.
 
@@ -50,17 +52,15 @@ def looked(asked: Mapping[Stamp, Path], progress: Progress) -> dict[Stamp, index
         "stamps": [[changed, size] for _, changed, size in asked],
     }
     made = ray_jobs.anywhere(WORK, params, held, progress)
-    return dict(_seen(list(asked), made))
-
-
-def _seen(stamps: Sequence[Stamp], made: Mapping[str, Any]) -> list[tuple[Stamp, index._Seen]]:
     ends = np.cumsum(made["lengths"])
-    found = []
-    for row, stamp in enumerate(stamps):
-        if not made["lengths"][row]:
-            continue
-        thumb = made["thumbs"][ends[row] - made["lengths"][row] : ends[row]].tobytes()
-        width, height = made["sizes"][row].tolist()
-        seen = index._Seen(str(made["shas"][row]), (width, height), made["looks"][row], thumb)
-        found.append((stamp, seen))
-    return found
+    return {
+        stamp: partial(_seen, made, row, int(ends[row]))
+        for row, stamp in enumerate(asked)
+        if made["lengths"][row]
+    }
+
+
+def _seen(made: Mapping[str, Any], row: int, end: int) -> Seen:
+    thumb = made["thumbs"][end - made["lengths"][row] : end].tobytes()
+    width, height = made["sizes"][row].tolist()
+    return Seen(str(made["shas"][row]), (width, height), made["looks"][row], thumb)

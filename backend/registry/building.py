@@ -87,8 +87,12 @@ def fingerprint(spec: ModelSpec) -> str:
 
 
 def _files(spec: ModelSpec) -> list[Path]:
-    if spec.kind in ("timm", "callable"):
+    if spec.kind == "callable":
         return []
+    if spec.kind == "timm":
+        from backend.registry import timm_models
+
+        return [timm_models.weights(spec.path)]
     path = Path(spec.path)
     if spec.kind == "transformers":
         return [path / "config.json", *sorted(path.glob("*.safetensors"))]

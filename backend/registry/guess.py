@@ -150,12 +150,9 @@ def _of_transformers(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _of_timm(spec: ModelSpec) -> dict[str, Any]:
-    from backend.registry.torch_models import load
+    from backend.registry import timm_models
 
-    told = getattr(load(spec), "default_cfg", {})
-    return {
-        "input": tuple(told.get("input_size", ())),
-        "mean": tuple(told.get("mean", ())),
-        "std": tuple(told.get("std", ())),
-        "classes": counted(int(told.get("num_classes", 0))),
-    }
+    found = timm_models.told(spec.path)
+    if any(spec.input):
+        del found["input"]  # most of its networks take other sizes; the trial run tells
+    return found

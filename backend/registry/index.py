@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,10 +27,10 @@ from backend.files import private_folder, write_atomic
 from backend.protocols import U8, Progress
 from backend.registry import arrays, reading, sets, store
 from backend.registry.data_spec import PICTURES, SetSpec
+from backend.registry.gathered import FIELDS, LOOK, Gathered, Rows, Seen
 from backend.uploads import BROKEN, FORMATS, MAX_PIXELS, MODES, flattened
 
 THUMB_PX: Final = 96
-LOOK: Final = (9, 8)  # columns and rows of what near-duplicates are compared by
 THREADS: Final = 2
 CHUNK: Final = 256
 SHOWN_PROBLEMS: Final = 50
@@ -37,46 +38,21 @@ WHOLE_PX: Final = 4_000_000  # of files that are decoded whole
 
 
 @dataclass(slots=True)
-class Index:
-    """What is known of every image, in the set's order.
+class Index(Rows):
+    """What is known of every image.
 
     Attributes:
-        names: (n,) text. labels: (n,) places among the classes, -1 unknown. splits: (n,) text.
-        hashes: (n,) 16 hex digits of each content's sha256.
-        sizes: (n, 2) width and height in px.
-        looks: (n, 72) each picture in grey on 9 × 8 px, by which near-duplicates are found.
-        stamps: (n, 2) time of change and size of each file, by which a change is noticed.
-        thumbs: WebP bytes one after the other; starts: (n + 1,) where each begins.
-        marks: (n,) doubles, leaks and conflicts as bits of :mod:`backend.registry.duplicates`.
+        thumbs: WebP bytes one after the other, read from disk as they are used.
     """
 
-    names: NDArray[Any]
-    labels: NDArray[np.int64]
-    splits: NDArray[Any]
-    hashes: NDArray[Any]
-    sizes: NDArray[np.int32]
-    looks: NDArray[np.uint8]
-    stamps: NDArray[np.float64]
     thumbs: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    marks: NDArray[np.uint8]
 
     def thumb(self, row: int) -> bytes:
         """The thumbnail of a row as WebP."""
         return self.thumbs[self.starts[row] : self.starts[row + 1]].tobytes()
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One image as the index knows it."""
-
-    sha: str
-    size: tuple[int, int]
-    look: NDArray[np.uint8]
-    thumb: bytes
-
-
-FIELDS: Final = tuple(Index.__slots__)
+Known = Mapping[tuple[str, float, float], Callable[[], Seen]]  # by name, time of change and size
 
 
 def folder(name: str) -> Path:
@@ -104,7 +80,7 @@ def load(name: str) -> Index:
 def _loaded(path: Path, changed_ns: int) -> Index:
     del changed_ns  # another index under the same name
     with np.load(path, allow_pickle=False) as file:
-        held = {key: file[key] for key in FIELDS if key not in ("thumbs", "marks")}
+        held = {key: file[key] for key in FIELDS if key != "marks"}
         # Indexes of earlier versions have no marks: then nothing is marked.
         blank = np.zeros(len(held["names"]), np.uint8)
         marks = file["marks"] if "marks" in file.files else blank
@@ -118,17 +94,24 @@ def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, An
     Raises:
         BadRequest: nothing of it can be used. Cancelled: by ``progress``.
     """
+    with closing(Gathered(store.home() / "sets")) as gathered:
+        return _built(spec, gathered, progress)
+
+
+def _built(
+    spec: SetSpec, gathered: Gathered, progress: Progress
+) -> tuple[SetSpec, str, dict[str, Any]]:
     more: Mapping[str, Any] = {}
     if spec.kind not in PICTURES:
         content = sets.content(spec, progress)
         sets.keep(spec.name, content.arrays)
         more = {"opens": dict(content.opens), "notes": content.notes}
-        index, texts = _of_content(content)
+        index, texts = _of_content(content, gathered)
         problems, fresh = content.problems, len(index.names)
     elif spec.kind == "arrays":
-        index, problems, texts, fresh = _of_arrays(spec, progress)
+        index, problems, texts, fresh = _of_arrays(spec, gathered, progress)
     else:
-        index, problems, texts, fresh = _of_files(spec, progress)
+        index, problems, texts, fresh = _of_files(spec, gathered, progress)
     classes = reading.classes_of(spec, texts)
     place = {label: number for number, label in enumerate(classes)}
     index.labels = np.array([place.get(text, -1) for text in texts], np.int64)
@@ -136,16 +119,12 @@ def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, An
     digest = hashlib.sha256(json.dumps([list(classes), spec.kind]).encode())
     for array in (index.names, index.hashes, index.labels):
         digest.update(json.dumps(array.tolist()).encode())
-    private_folder(folder(spec.name))
     summary = {**_summary(index, classes, problems, fresh), **more}
-    held = {key: getattr(index, key) for key in FIELDS if key != "thumbs"}
-    write_atomic(folder(spec.name) / "thumbs.npy", partial(_send, index.thumbs))
+    held = {key: getattr(index, key) for key in FIELDS}
+    private_folder(folder(spec.name))
+    gathered.store(folder(spec.name) / "thumbs.npy")
     write_atomic(folder(spec.name) / "index.npz", partial(_send_all, held))
     return spec, digest.hexdigest(), summary
-
-
-def _send(array: NDArray[Any], out: BinaryIO) -> None:
-    np.save(out, array, allow_pickle=False)
 
 
 def _send_all(held: Mapping[str, NDArray[Any]], out: BinaryIO) -> None:
@@ -153,7 +132,7 @@ def _send_all(held: Mapping[str, NDArray[Any]], out: BinaryIO) -> None:
 
 
 def _summary(
-    index: Index, classes: Sequence[str], problems: Sequence[tuple[int, str]], fresh: int
+    index: Rows, classes: Sequence[str], problems: Sequence[tuple[int, str]], fresh: int
 ) -> dict[str, Any]:
     from backend.registry.duplicates import report
 
@@ -180,13 +159,13 @@ def _counts(texts: NDArray[Any]) -> dict[str, int]:
 
 
 def _of_files(
-    spec: SetSpec, progress: Progress
-) -> tuple[Index, list[tuple[int, str]], list[str], int]:
+    spec: SetSpec, gathered: Gathered, progress: Progress
+) -> tuple[Rows, list[tuple[int, str]], list[str], int]:
     from backend.registry import apart
 
     found = reading.listed(spec)
     old = _known(spec.name)
-    problems, kept, seen = list(found.problems), [], []
+    problems, kept = list(found.problems), []
     stamps = [_stamp(path) for path in found.paths]
     named = zip(found.names, stamps, found.paths, strict=True)
     files = {(name, *stamp): path for name, stamp, path in named}
@@ -202,58 +181,65 @@ def _of_files(
                     problems.append((found.rows[row], f"{found.names[row][:80]}: {wrong}"))
                     continue
                 kept.append(row)
-                seen.append(one)
+                gathered.add(one)
                 fresh += is_new
     progress(len(found.paths), len(found.paths))
     if not kept:
         raise BadRequest("None of the images can be read.", problems[0][1])
-    index = _stacked([found.names[r] for r in kept], [found.splits[r] for r in kept], seen)
+    index = gathered.rows([found.names[r] for r in kept], [found.splits[r] for r in kept])
     index.stamps = np.array([stamps[r] for r in kept], np.float64).reshape(-1, 2)
     return index, problems, [found.labels[r] for r in kept], fresh
 
 
 def _of_arrays(
-    spec: SetSpec, progress: Progress
-) -> tuple[Index, list[tuple[int, str]], list[str], int]:
+    spec: SetSpec, gathered: Gathered, progress: Progress
+) -> tuple[Rows, list[tuple[int, str]], list[str], int]:
     pixels, texts = arrays.read(spec)
-    seen = []
-    for start in range(0, len(pixels), CHUNK):
-        progress(start, len(pixels))
-        with ThreadPoolExecutor(THREADS) as pool:
-            seen += list(pool.map(_seen_pixels, pixels[start : start + CHUNK]))
-    progress(len(pixels), len(pixels))
+    _gather(len(pixels), lambda row: _seen_pixels(pixels[row]), gathered, progress)
     names = [f"{text or 'image'} #{row}" for row, text in enumerate(texts)]
-    return _stacked(names, [""] * len(names), seen), [], texts, len(seen)
+    return gathered.rows(names, [""] * len(names)), [], texts, len(names)
 
 
-def _of_content(content: sets.Content) -> tuple[Index, list[str]]:
+def _of_content(content: sets.Content, gathered: Gathered) -> tuple[Rows, list[str]]:
     """The rows of another kind by their pictures; without pictures by their content alone."""
     n, picture = len(content.names), content.picture
-    nothing = _Seen("", (0, 0), np.zeros(LOOK[0] * LOOK[1], np.uint8), b"")
-    with ThreadPoolExecutor(THREADS) as pool:
-        seen = list(
-            pool.map(lambda row: _seen_pixels(picture(row)) if picture else nothing, range(n))
-        )
-    index = _stacked(content.names, [""] * n, seen)
+    nothing = Seen("", (0, 0), np.zeros(LOOK[0] * LOOK[1], np.uint8), b"")
+    _gather(n, lambda row: _seen_pixels(picture(row)) if picture else nothing, gathered)
+    index = gathered.rows(content.names, [""] * n)
     index.hashes = np.array([sha[:16] for sha in content.shas], np.str_)
     return index, content.labels or [""] * n
 
 
-def _known(name: str) -> Mapping[tuple[str, float, float], _Seen]:
-    """What an earlier index says of files by name, time of change and size."""
+def _gather(
+    n: int, look: Callable[[int], Seen], gathered: Gathered, progress: Progress | None = None
+) -> None:
+    """Takes every row as ``look`` sees it; no more than a chunk of them is held at a time."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, n, CHUNK):
+            if progress:
+                progress(start, n)
+            for one in pool.map(look, range(start, min(start + CHUNK, n))):
+                gathered.add(one)
+    if progress:
+        progress(n, n)
+
+
+def _known(name: str) -> Known:
+    """What an earlier index says of files; each is read from it when it is asked for."""
     try:
         old = load(name)
     except BackendError:
         return {}
+    named = zip(old.names.tolist(), old.stamps.tolist(), strict=True)
     return {
-        (str(old.names[row]), float(old.stamps[row, 0]), float(old.stamps[row, 1])): _Seen(
-            str(old.hashes[row]),
-            (int(old.sizes[row, 0]), int(old.sizes[row, 1])),
-            old.looks[row],
-            old.thumb(row),
-        )
-        for row in range(len(old.names))
+        (name, changed, size): partial(_seen_before, old, row)
+        for row, (name, (changed, size)) in enumerate(named)
     }
+
+
+def _seen_before(old: Index, row: int) -> Seen:
+    width, height = old.sizes[row].tolist()
+    return Seen(str(old.hashes[row]), (width, height), old.looks[row], old.thumb(row))
 
 
 def _stamp(path: Path) -> tuple[float, float]:
@@ -264,11 +250,11 @@ def _stamp(path: Path) -> tuple[float, float]:
     return stat.st_mtime, float(stat.st_size)
 
 
-def _looked_at(asked: tuple[Path, _Seen | None]) -> tuple[_Seen | None, bool, str]:
+def _looked_at(asked: tuple[Path, Callable[[], Seen] | None]) -> tuple[Seen | None, bool, str]:
     """What an image is, whether it was read for that, or why it cannot be used."""
     path, known = asked
     if known is not None:
-        return known, False, ""
+        return known(), False, ""
     try:
         data = path.read_bytes()
         size, small = _small(data)
@@ -282,7 +268,7 @@ def _looked_at(asked: tuple[Path, _Seen | None]) -> tuple[_Seen | None, bool, st
     except (*BROKEN, pyvips.Error) as error:
         return None, True, f"damaged or no image ({_first_line(error)})"
     sha = hashlib.sha256(data).hexdigest()[:16]
-    return _Seen(sha, size, look, held.getvalue()), True, ""
+    return Seen(sha, size, look, held.getvalue()), True, ""
 
 
 def _first_line(error: Exception) -> str:
@@ -318,14 +304,14 @@ def _by_strips(data: bytes) -> Image.Image:
     return Image.fromarray(flat.colourspace("srgb").numpy()[..., :3])
 
 
-def _seen_pixels(pixels: U8) -> _Seen:
+def _seen_pixels(pixels: U8) -> Seen:
     picture = Image.fromarray(pixels)
     small = picture.copy()
     small.thumbnail((THUMB_PX, THUMB_PX))
     held = io.BytesIO()
     small.save(held, "WEBP", lossless=max(picture.size) <= THUMB_PX, quality=75, method=0)
     sha = hashlib.sha256(f"{pixels.shape}".encode() + np.ascontiguousarray(pixels).tobytes())
-    return _Seen(
+    return Seen(
         sha.hexdigest()[:16],
         picture.size,
         _look(np.asarray(small)),
@@ -353,19 +339,3 @@ def _fields(count: int, length: int) -> NDArray[np.float32]:
         taken[field, starts[field] : starts[field + 1]] = 1 / (starts[field + 1] - starts[field])
     fields: NDArray[np.float32] = taken.reshape(count, length, times).sum(axis=2)
     return fields
-
-
-def _stacked(names: Sequence[str], splits: Sequence[str], seen: Sequence[_Seen]) -> Index:
-    starts = np.cumsum([0, *(len(one.thumb) for one in seen)], dtype=np.int64)
-    return Index(
-        names=np.array(names, np.str_),
-        labels=np.full(len(seen), -1, np.int64),
-        splits=np.array(splits, np.str_),
-        hashes=np.array([one.sha for one in seen], np.str_),
-        sizes=np.array([one.size for one in seen], np.int32).reshape(-1, 2),
-        looks=np.stack([one.look for one in seen]),
-        stamps=np.zeros((len(seen), 2)),
-        thumbs=np.frombuffer(b"".join(one.thumb for one in seen), np.uint8),
-        starts=starts,
-        marks=np.zeros(len(seen), np.uint8),
-    )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backend.errors import BadRequest
+from backend.registry import timm_models
 from backend.registry.kinds import check_transformers
 from backend.registry.spec import RANGES, ModelSpec
 from models.load import ARCHITECTURES
@@ -111,7 +112,7 @@ def load(spec: ModelSpec) -> nn.Module:
         "torchscript": _scripted,
         "safetensors": _by_factory,
         "transformers": _transformers,
-        "timm": _timm,
+        "timm": lambda spec: timm_models.network(spec.path),
     }
     with warnings.catch_warnings():  # of torch about its own internals, and of a kind we accept
         warnings.simplefilter("ignore")
@@ -189,7 +190,8 @@ def _by_factory(spec: ModelSpec) -> nn.Module:
 
 
 def factory_of(name: str) -> Callable[[int], Any]:
-    """What makes a network for a number of classes: a bundled architecture, or module:function.
+    """What makes a network for a number of classes: a bundled architecture, module:function, or a
+    name of timm.
 
     Raises:
         BadRequest: it cannot be imported.
@@ -202,6 +204,8 @@ def factory_of(name: str) -> Callable[[int], Any]:
             )
         return ARCHITECTURES[name]
     module, _, function = name.partition(":")
+    if module == "timm":
+        return timm_models.factory(function)
     try:
         found = getattr(importlib.import_module(module), function, None)
     except ImportError as error:
@@ -233,16 +237,6 @@ def _transformers(spec: ModelSpec) -> nn.Module:
             str(error).splitlines()[0][:200],
         ) from error
     return cast(nn.Module, module.eval())
-
-
-def _timm(spec: ModelSpec) -> nn.Module:
-    try:
-        import timm
-    except ImportError as error:
-        raise BadRequest("The package timm is not installed.", "Run `pip install timm`.") from error
-    if spec.path not in timm.list_models():
-        raise BadRequest(f"timm has no model {spec.path[:60]!r}.", "timm.list_models() lists them.")
-    return cast(nn.Module, timm.create_model(spec.path, pretrained=True).eval())
 
 
 def _plane(values: tuple[float, ...], default: float) -> Tensor:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.registry import adding, sets, store
+from backend.registry import adding, computed, sets, store
 from components.runtime import Services
 from tests import own_models as own
 from tests import own_sets_made as made
@@ -84,4 +86,28 @@ def test_all_images_are_looked_at_filtered_and_selected(
     open_page(page, f"{app_url}/images?set=rooms&marks=conflict")
     expect(page.locator("#images-said")).to_contain_text("2 of 61 images")
     expect(cells.locator(".images-mark").first).to_have_attribute("title", re.compile("label"))
+    expect(page.locator("#images-map")).to_be_hidden()
+    a_lasso_in_an_imported_projection_filters(page, app_url, folder)
     adding.remove_set("rooms")
+
+
+def a_lasso_in_an_imported_projection_filters(page: Page, app_url: str, folder: Path) -> None:
+    """Of 61 rows 60 have a place: two heaps, the first half of them at the left."""
+    rows = np.arange(60)
+    place = {"x": np.where(rows < 30, 0.0, 10.0) + rows % 5, "y": (rows % 7).astype(float)}
+    path = computed.write(folder.parent / "map.npz", "scores", "rooms", "UMAP", rows, place)
+    key = computed.take_in(path.with_suffix(".npz")).key
+    open_page(page, f"{app_url}/images?set=rooms&with={key}")
+    expect(page.locator("#images-map-key")).to_have_text("brightdark")
+    box = page.locator("#images-map-points").bounding_box()
+    assert box
+    left, top = box["x"] + 3, box["y"] + 3
+    page.mouse.move(left, top)
+    page.mouse.down()
+    across, down = left + box["width"] / 2, top + box["height"] - 6
+    for x, y in ((left, down), (across, down), (across, top), (left, top)):
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+    expect(page.locator("#images-said")).to_contain_text("30 of 61 images")
+    expect(page).to_have_url(re.compile("marks=selected"))
+    expect(page.locator("#shelf-button-count")).to_have_text("30")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import dash
 import pytest
 from PIL import Image
 
+from backend import cli_render, static_page
 from backend.cli_render import path_of
 from backend.settings import PROJECT
 
@@ -37,6 +39,16 @@ def test_a_link_is_drawn_to_a_file(app_url: str, suffix: str, tmp_path: Path) ->
     assert "view=models" in text  # the link back to the live view
     assert "<script src" not in text
     assert 'src="http' not in text
+
+
+def test_a_still_page_holds_the_tables_of_the_link(app_url: str) -> None:
+    link = "/modality-gap?view=models&seed=3"
+    text = static_page.document(partial(cli_render._ask, app_url), link, "There is no browser.")
+    assert "<p>There is no browser.</p>" in text.replace(' class="said"', "")
+    assert "<tr><th>seed</th><td>3</td></tr>" in text  # the state is that of the link
+    numbers = text[text.index("<h2>Models compared</h2>") :]
+    assert "RankCLIP" in numbers
+    assert '<td class="n">' in numbers
 
 
 def test_every_page_has_a_link_that_can_be_drawn() -> None:

@@ -13,7 +13,17 @@ from PIL import Image
 from backend import catalog, datasets
 from backend.errors import BadRequest, NotFound
 from backend.nero import evaluate, orbits, tasks
-from backend.registry import adding, data_spec, duplicates, index, items, project, store, views
+from backend.registry import (
+    adding,
+    data_spec,
+    duplicates,
+    gathered,
+    index,
+    items,
+    project,
+    store,
+    views,
+)
 from tests import own_models as own
 
 
@@ -267,3 +277,44 @@ def test_thumbnails_are_upright_on_black_and_of_large_files_too(state: Path):
     with Image.open(io.BytesIO(known.thumb(2))) as large:
         assert large.size == (96, 72)
     assert known.sizes.tolist() == [[60, 40], [40, 40], [2400, 1800]]
+
+
+class CountedThumb(bytes):
+    """A thumbnail of which it is known how many there are at a time, and have been."""
+
+    alive = most = made = 0
+
+    def __init__(self, _data: bytes) -> None:
+        CountedThumb.alive += 1
+        CountedThumb.made += 1
+        CountedThumb.most = max(CountedThumb.most, CountedThumb.alive)
+
+    def __del__(self) -> None:
+        CountedThumb.alive -= 1
+
+
+@pytest.mark.parametrize("kind", ["files", "arrays"])
+def test_few_thumbnails_are_held_at_a_time(kind: str, state: Path, monkeypatch):
+    """However many there are: memory is flat in n."""
+    chunk, made = 3, gathered.Seen
+    monkeypatch.setattr(index, "CHUNK", chunk)
+    monkeypatch.setattr(
+        index, "Seen", lambda sha, size, look, thumb: made(sha, size, look, CountedThumb(thumb))
+    )
+    CountedThumb.alive = CountedThumb.most = CountedThumb.made = 0
+    pixels = np.repeat(np.arange(24, dtype=np.uint8) * 10, 64).reshape(24, 8, 8)
+    if kind == "arrays":
+        place = state / "set.npy"
+        np.save(place, pixels)
+    else:
+        place = state / "set"
+        place.mkdir()
+        for row, picture in enumerate(pixels):
+            Image.fromarray(picture).save(place / f"{row:02}.png")
+    assert adding.add_set(str(place), "mine", {})["items"] == 24
+    assert CountedThumb.made == 24
+    assert CountedThumb.most <= 2 * chunk
+    known = index.load("mine")
+    for row in (0, 11, 23):
+        with Image.open(io.BytesIO(known.thumb(row))) as small:
+            assert np.asarray(small).mean() == pytest.approx(10 * row, abs=3)
