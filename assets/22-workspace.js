@@ -20,7 +20,8 @@ window.loupe = window.loupe || {};
         const body = JSON.stringify({current, shelf: loupe.selection.shelf().map(plain)});
         if (body === told) return;
         told = body;
-        await fetch("/_workspace/selection", {method: "POST", headers: {"Content-Type": "application/json"}, body}).catch(() => {});
+        const answer = await fetch("/_workspace/selection", {method: "POST", headers: {"Content-Type": "application/json"}, body}).catch(() => null);
+        await answer?.text(); // read to its end, so that the connection is free again
     }
 
     function soon() {

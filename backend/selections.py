@@ -20,7 +20,7 @@ from backend.files import write_atomic
 
 MOST_IDS: Final = 100_000
 MOST_NAMED: Final = 200
-ITEMS: Final = re.compile(r"[\w-]{0,120}\Z")
+ITEMS: Final = re.compile(r"[\w .:-]{0,120}\Z")  # such as digits, insights:campaigns, own 40 8
 IDS: Final = re.compile(r"(\d{1,15}(,\d{1,15})*)?\Z")
 LONGEST: Final = {"name": 60, "link": 8000}
 

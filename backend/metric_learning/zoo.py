@@ -32,14 +32,16 @@ def tails() -> dict[str, Tail]:
     for name, x in load_file(weights_path(card)).items():
         loss, _, inside = name.partition("/")
         stored.setdefault(loss, {})[inside] = x
-    held = metric_net.trunk()
-    return {loss: metric_net.loaded(held, parts) for loss, parts in stored.items()}
+    with torch.inference_mode(False):
+        held = metric_net.trunk()
+        return {loss: metric_net.loaded(held, parts) for loss, parts in stored.items()}
 
 
 @lru_cache(maxsize=1)
 def trunk() -> EfficientNetLite0:
     """The shared first stages, for inference and gradients of the input."""
-    return metric_net.folded(metric_net.trunk())
+    with torch.inference_mode(False):  # first asked for inside it, no gradient would pass later
+        return metric_net.folded(metric_net.trunk())
 
 
 def tail(loss: str) -> Tail:

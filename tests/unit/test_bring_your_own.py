@@ -14,6 +14,7 @@ from torch import nn
 
 from backend import catalog, client, serving
 from backend.__main__ import main, parser
+from backend.crayon import library as crayon_library
 from backend.files import private_folder
 from backend.registry import items, project, store
 from backend.settings import PROJECT
@@ -29,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("LOUPE_DEVICE", "cpu")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(crayon_library, "_settings", None)  # of another test's installation
     store.use(None)
     yield tmp_path
     store.use(None)

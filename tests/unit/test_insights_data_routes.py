@@ -18,7 +18,7 @@ from components import insights_data, routes
 from components.runtime import create_services
 from tests.crayon_bench import told
 from tests.fake_work import WORKS
-from tests.unit.test_insights_import import HEAD, PICTURES, ROWS
+from tests.insights_uploads import HEAD, PICTURES, ROWS
 
 TABLE = "\n".join([HEAD, *ROWS]).encode()
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backend.errors import BadRequest
-from backend.metric_learning import attribution, words
+from backend.metric_learning import attribution, words, zoo
 from models import metric_losses
 
 RNG = np.random.default_rng(0)
@@ -26,6 +26,14 @@ def test_a_linear_embedder_has_the_gradient_that_algebra_says():
     )
     exact = 2 * weight.T @ weight @ image.ravel().astype(np.float64)
     assert np.allclose(found[0], attribution.processed(exact.reshape(3, 3, 3)), atol=1e-4)
+
+
+def test_networks_first_asked_for_by_an_embedding_still_have_gradients():
+    zoo.trunk.cache_clear()
+    zoo.tails.cache_clear()
+    with torch.inference_mode():
+        held = [zoo.trunk(), *zoo.tails().values()]
+    assert not any(p.is_inference() for one in held for p in one.state_dict().values())
 
 
 def test_what_is_not_seen_gets_nothing_and_the_order_of_steps_is_the_sources():

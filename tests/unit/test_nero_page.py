@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import plotly.utils
 import pytest
 from dash import Dash
+from plotly.io.json import to_json_plotly
 
 from app import create_app
 from backend import catalog
@@ -36,7 +36,7 @@ def page_json(app: Dash, **query: str) -> str:
 
     layout = dash.page_registry["pages.nero"]["layout"]
     with app.server.app_context():
-        return json.dumps(layout(**query), cls=plotly.utils.PlotlyJSONEncoder)
+        return json.dumps(json.loads(to_json_plotly(layout(**query))))
 
 
 def test_every_card_starts_by_loading_and_every_graph_with_an_empty_figure(app: Dash):
