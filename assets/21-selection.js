@@ -146,7 +146,7 @@ window.dash_clientside = window.dash_clientside || {};
       text = (answer?.state || answer)?.sel;
     }
     if (!text) return;
-    const parts = /^([\w-]{1,64}):(\d{1,15}(?:,\d{1,15})*)$/.exec(text);
+    const parts = /^([\p{L}\p{N}_ .:-]{1,120}):(\d{1,15}(?:,\d{1,15})*)$/u.exec(text); // as backend/selections.py
     if (parts) set({ items: parts[1], ids: parts[2].split(",").map(Number) }, "url");
     else {
       window.loupe.notify({ kind: "warning", title: "Part of the link could not be used",

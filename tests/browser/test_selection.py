@@ -52,6 +52,13 @@ def test_a_link_carries_the_selection(page: Page, app_url: str) -> None:
     expect(page.locator(SELECTED)).to_have_text("fashion: [7, 8]")
 
 
+def test_sets_of_other_pages_are_in_links_too(page: Page, app_url: str) -> None:
+    open_state_page(page, f"{app_url}/statetest?sel=insights:campaigns:7,8")
+    expect(page.locator(SELECTED)).to_have_text("insights:campaigns: [7, 8]")
+    open_state_page(page, f"{app_url}/statetest?sel=own 40 8:3")
+    expect(page.locator(SELECTED)).to_have_text("own 40 8: [3]")
+
+
 def test_a_damaged_selection_is_a_sentence(page: Page, app_url: str) -> None:
     open_state_page(page, f"{app_url}/statetest?sel=fashion:7,x")
     notice = page.locator(".mantine-Notification-root")
