@@ -25,17 +25,13 @@ from backend.registry import (
     views,
 )
 from tests import own_models as own
+from tests.own_registry import own_registry
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("LOUPE_DEVICE", "cpu")
-    store.use(None)
-    yield tmp_path
-    store.use(None)
-    items._loaded.cache_clear()
-    catalog._own.cache_clear()
+    with own_registry(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def test_class_folders_and_splits(state: Path):

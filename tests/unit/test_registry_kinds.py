@@ -13,22 +13,17 @@ from backend.errors import BadRequest, NotFound
 from backend.gap import registered, spaces
 from backend.insights import contents as insights
 from backend.nero import tasks
-from backend.registry import adding, index, items, sets, store, telling, views
+from backend.registry import adding, index, store, telling, views
 from backend.settings import Settings
 from backend.zoom.library import Library
 from tests import own_sets_made as made
+from tests.own_registry import own_registry
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("LOUPE_DEVICE", "cpu")
-    store.use(None)
-    yield tmp_path
-    store.use(None)
-    sets._items.cache_clear()
-    items._loaded.cache_clear()
-    registered._loaded.cache_clear()
+    with own_registry(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def add(kind: str, folder: Path):

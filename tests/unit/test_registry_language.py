@@ -11,23 +11,18 @@ from backend import catalog
 from backend.errors import BadRequest
 from backend.gap import registered, spaces
 from backend.nero import evaluate, orbits
-from backend.registry import adding, sets, store, views
+from backend.registry import adding, store, views
 from tests import own_models as own
 from tests import own_sets_made as made
+from tests.own_registry import own_registry
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("LOUPE_DEVICE", "cpu")
-    store.use(None)
-    yield tmp_path
-    store.use(None)
-    sets._items.cache_clear()
-    registered._loaded.cache_clear()
-    catalog._own.cache_clear()
+    with own_registry(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def test_a_dual_encoder_places_every_set_of_pairs(state: Path):

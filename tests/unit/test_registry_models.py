@@ -13,18 +13,15 @@ from backend.protocols import ModelBackend, SupportsGradients
 from backend.registry import adding, store, views
 from backend.zoom import maps
 from tests import own_models as own
+from tests.own_registry import own_registry
 
 KINDS = ["torch.export", "fixed", "torchscript", "safetensors", "onnx", "onnx-softmax", "served"]
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("LOUPE_DEVICE", "cpu")
-    store.use(None)
-    yield tmp_path
-    store.use(None)
-    catalog._own.cache_clear()
+    with own_registry(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def added(kind: str, folder: Path):
