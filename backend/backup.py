@@ -13,6 +13,7 @@ import os
 import tarfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -206,12 +207,16 @@ def _go_on_counting(connection: Any, table: Table) -> None:
                 )
 
 
+def _write(data: bytes, out: BinaryIO) -> None:
+    out.write(data)
+
+
 def _unpack(path: Path, folder: Path) -> None:
     for name, data in _parts(path):
         if name.startswith("state/"):
             target = folder / name.removeprefix("state/")
             private_folder(target.parent)
-            write_atomic(target, lambda out, data=data: out.write(data))  # type: ignore[misc]
+            write_atomic(target, partial(_write, data))
             os.chmod(target, 0o600)
     if not folder.is_dir():
         raise StorageFull("The state folder was not made.")

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:  # the web process, which lists the losses, must not load torch
+    from torch import nn
 
 Family = Literal["ranking", "classification", "none"]
 PROXIES: Final = "proxies"
@@ -52,7 +55,7 @@ ALL: Final = (*LOSSES, NONE)
 BY_KEY: Final = {card.key: card for card in ALL}
 
 
-def make(key: str, classes: int, dimensions: int) -> Callable[..., Any]:
+def make(key: str, classes: int, dimensions: int) -> nn.Module:
     """The loss ``(embeddings, labels) -> scalar`` as a module; its own parameters are trained too.
 
     Numbers are the library's own but for ProxyNCA's scale: nothing was tuned.
@@ -92,5 +95,5 @@ def make(key: str, classes: int, dimensions: int) -> Callable[..., Any]:
         "arcface": lambda: losses.ArcFaceLoss(**size),
         "softtriple": lambda: losses.SoftTripleLoss(**size),
     }
-    made: Callable[..., Any] = makers[key]()
+    made: nn.Module = makers[key]()
     return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from backend.crayon import baselines
 from backend.crayon.gradcam import closed_form, whole_set
-from backend.crayon.losses import NORMS, Terms, Weights, crayon_loss, normalise_max
+from backend.crayon.losses import NORMS, Norm, Terms, Weights, crayon_loss, normalise_max
 from backend.crayon.methods import (
     BASELINES,
     LAST_ONLY,
@@ -228,7 +228,7 @@ def _epoch(
             continue
         terms = _terms(net, train, plan, step, rows, y[rows])
         optimiser.zero_grad()
-        terms.total.backward()  # type: ignore[no-untyped-call]
+        terms.total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         optimiser.step()
         parts = (terms.prediction, terms.relevant, terms.irrelevant)
         total += [float(part.detach()) for part in parts]
@@ -252,7 +252,8 @@ def _terms(
     verdict = step.verdict[rows]
     if step.m0 is not None and step.weights.alpha + step.weights.beta > 0 and bool(verdict.any()):
         m, m0 = normalise_max(closed_form(net, features, y)), step.m0[rows]
-    return crayon_loss(logits, y, m, m0, verdict, step.weights, plan.norm)  # type: ignore[arg-type]
+    norm = cast(Norm, plan.norm)  # a plan refuses other names
+    return crayon_loss(logits, y, m, m0, verdict, step.weights, norm)
 
 
 def _trained(net: GuidedNet, plan: Plan) -> list[nn.Parameter]:

@@ -7,6 +7,7 @@ arXiv:1706.03825) of the distance between the embeddings of an image and of a bl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -96,7 +97,7 @@ def smoothgrad_of_tails(
     """
     x = _checked(images, distances[0], samples, noise)
     fars = [measure(distance) for distance in distances]
-    bases = [_base(lambda y, one=tail: one(front(y)), x, None) for tail in tails]  # type: ignore[misc]
+    bases = [_base(partial(_through, front, tail), x, None) for tail in tails]
     draws = np.random.default_rng(seed).standard_normal((samples, *x.shape[1:]), np.float32)
     found = np.zeros((len(tails), *x.shape[:1], *x.shape[2:]), np.float32)
     step = max(1, FASTEST // samples)
@@ -114,6 +115,10 @@ def smoothgrad_of_tails(
         if progress is not None:
             progress(first + len(part), len(x))
     return found
+
+
+def _through(front: Embed, tail: Embed, x: Tensor) -> Tensor:
+    return tail(front(x))
 
 
 def processed(gradient: NDArray[Any]) -> F32:

@@ -78,7 +78,7 @@ def train(tail: nn.Module, loss: str, held: Training, fold: int, rate: float = R
     with torch.random.fork_rng():
         torch.manual_seed(1_000 + fold)
         criterion = metric_losses.make(loss, len(classes), metric_net.DIMENSIONS)
-    own = list(criterion.parameters())  # type: ignore[attr-defined]
+    own = list(criterion.parameters())
     groups: list[dict[str, Any]] = [{"params": list(tail.parameters()), "lr": rate}]
     groups += [{"params": own, "lr": PROXY_RATE}] if own else []
     optimizer = torch.optim.Adam(groups)
@@ -90,7 +90,7 @@ def train(tail: nn.Module, loss: str, held: Training, fold: int, rate: float = R
         features = torch.from_numpy(held.front[rows[batch]].astype(np.float32))
         value: Tensor = criterion(tail(features), torch.from_numpy(labels[batch]))
         optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         optimizer.step()
         schedule.step()
         losses.append(float(value.detach()))

@@ -136,7 +136,7 @@ def learn(
         else:
             since += 1
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         optimizer.step()
         if progress is not None and len(losses) % 25 == 0:
             progress(len(losses), MOST_STEPS)
