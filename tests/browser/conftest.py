@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import dash
 import pytest
-from playwright.sync_api import BrowserContext, BrowserType, Page, expect
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect
+from werkzeug.serving import make_server
 
 from backend.work import WORK
 from components.runtime import Services
-from tests.browser import state_page
+from tests.browser import card_app, state_page
+from tests.browser.cards import watch_console
 from tests.browser.driving import Traffic
 from tests.browser.harness import CHROMIUM, FLAGS, running_app, turn_to
 from tests.fake_work import WORKS as FAKES
@@ -107,3 +110,41 @@ def page(profile: BrowserContext, app_url: str, traffic: Traffic) -> Iterator[Pa
     yield page
     page.close()
     assert traffic.unexpected() == []
+
+
+@pytest.fixture(scope="module")
+def card_url() -> Iterator[str]:
+    """Address of the small card app, served from a thread."""
+    server = make_server("127.0.0.1", 0, card_app.create().server, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def card_context(browser: Browser) -> Iterator[BrowserContext]:
+    """One profile for all tests of a file, so that scripts come from its cache."""
+    context = browser.new_context(
+        accept_downloads=True, viewport={"width": 1280, "height": 820}, color_scheme="light"
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def cards(card_context: BrowserContext, card_url: str) -> Iterator[Page]:
+    """The app with its plots drawn; fails when the page has said an error by the end."""
+    page = card_context.new_page()
+    said = watch_console(page)
+    card_app.BODIES.clear()
+    card_app.JOBS.clear()
+    page.goto(f"{card_url}/?angle=45")
+    page.locator("#cards-polar .polarlayer").wait_for()
+    page.locator("#cards-evil .main-svg").first.wait_for()
+    yield page
+    assert said == []
+    assert page.evaluate("window.hacked") is None
+    page.close()
