@@ -277,24 +277,33 @@ def test_ready_says_what_is_not(app: Dash, monkeypatch: pytest.MonkeyPatch) -> N
     assert answer.get_json() == {"ready": False, "failing": ["disk"]}
 
 
+def value_of(told: str, name: str) -> float:
+    """The value of one line of ``/metrics``; 0 where nothing was counted yet."""
+    values = [line.split()[-1] for line in told.splitlines() if line.startswith(name)]
+    return float(values[0]) if values else 0.0
+
+
 def test_metrics_count_requests_callbacks_queue_memory_and_disk(app: Dash, held: Services) -> None:
     client = app.server.test_client()
+    counted = (
+        'loupe_requests_total{method="GET",route="/_jobs",status="200"}',
+        'loupe_requests_total{method="GET",route="/_data/<path:key>",status="404"}',
+    )
+    before = client.get("/metrics").text  # other tests ask the same app, in any order
     client.get("/_jobs")
     client.get("/_data/nothing")
     held.jobs.call("test.echo", {}, timeout_s=30)
     told = client.get("/metrics").text
+    for name in counted:
+        assert value_of(told, name) == value_of(before, name) + 1, name
     for line in (
-        'loupe_requests_total{method="GET",route="/_jobs",status="200"} 1.0',
-        'loupe_requests_total{method="GET",route="/_data/<path:key>",status="404"} 1.0',
         'loupe_jobs{lane="model",state="queued"} 0.0',
         "loupe_request_seconds_bucket",
         "loupe_web_process_resident_memory_bytes",
         'loupe_disk_bytes{what="free"}',
     ):
         assert line in told, line
-    start = 'loupe_worker_resident_bytes{lane="model"}'
-    (memory,) = (line for line in told.splitlines() if line.startswith(start))
-    assert float(memory.split()[-1]) > 1e7
+    assert value_of(told, 'loupe_worker_resident_bytes{lane="model"}') > 1e7
     assert "nothing" not in told  # names from outside never become labels
 
 
