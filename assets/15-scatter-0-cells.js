@@ -25,6 +25,8 @@ window.loupe = window.loupe || {};
         return x1 >= x0 && y1 >= y0 ? {x0, x1, y0, y1} : {x0: 0, x1: 0, y0: 0, y1: 0};
     }
 
+    const within = (value, most) => (value < 0 ? 0 : value > most ? most : value);
+
     /** Points by cell, those of one cell in their own order. */
     function sorted({x, y, kinds}) {
         const n = x.length, box = bounds(x, y), wide = (box.x1 - box.x0) / CELLS || 1, high = (box.y1 - box.y0) / CELLS || 1;
@@ -45,12 +47,7 @@ window.loupe = window.loupe || {};
             held.y[place] = y[i];
             if (kinds) held.kinds[place] = kinds[i];
         }
-        let places = null, sums = null, side = 0;
-        /** Room for sums over pixels, used again by the next path. */
-        held.sums = (width, height) => {
-            if (side !== width || sums.length !== (width + 1) * (height + 1)) [sums, side] = [new Uint32Array((width + 1) * (height + 1)), width];
-            return sums;
-        };
+        let places = null;
         /** Where a row lies. */
         held.placeOf = (row) => {
             if (!places) {
@@ -74,11 +71,16 @@ window.loupe = window.loupe || {};
         return held;
     }
 
-    /** Which pixels lie inside a closed path, and how many of each rectangle from the corner do: those are written into
-     * `sums`, (height + 1, width + 1), whose first row and column hold 0. */
-    function filled(path, [width, height], sums) {
-        const mask = new Uint8Array(width * height), ends = path.map((from, i) => [from, path[(i + 1) % path.length]]);
-        for (let row = 0; row < height; row += 1) {
+    /** Which pixels lie inside a closed path, and how many of each rectangle from the corner of the path's own box do: `sums`,
+     * (bottom - top + 1, side), whose first row and column hold 0. */
+    function filled(path, [width, height]) {
+        const limits = (axis, most) => {
+            const values = path.map((point) => point[axis]), from = within(Math.floor(Math.min(...values)), most);
+            return [from, Math.max(from, within(Math.ceil(Math.max(...values)), most))];  // of no path: nothing
+        };
+        const [[left, right], [top, bottom]] = [limits(0, width), limits(1, height)], side = right - left + 1;
+        const mask = new Uint8Array(width * height), sums = new Uint32Array(side * (bottom - top + 1)), ends = path.map((from, i) => [from, path[(i + 1) % path.length]]);
+        for (let row = top; row < bottom; row += 1) {
             const y = row + 0.5, crossings = [];
             for (const [[ax, ay], [bx, by]] of ends) {
                 if ((ay <= y) !== (by <= y)) crossings.push([ax + ((y - ay) * (bx - ax)) / (by - ay), by > ay ? 1 : -1]);
@@ -91,20 +93,17 @@ window.loupe = window.loupe || {};
                 const from = Math.max(0, Math.ceil(x - 0.5)), to = Math.min(width, Math.ceil(crossings[i + 1][0] - 0.5));
                 if (to > from) mask.fill(1, row * width + from, row * width + to);
             });
-            const at = (row + 1) * (width + 1);
-            if (!crossings.length) sums.copyWithin(at, at - width - 1, at);
-            else for (let column = 0, sum = 0; column < width; column += 1) {
+            for (let column = left, sum = 0, at = (row - top + 1) * side + 1; column < right; column += 1, at += 1) {
                 sum += mask[row * width + column];
-                sums[at + column + 1] = sums[at - width + column] + sum;
+                sums[at] = sums[at - side] + sum;
             }
         }
-        return mask;
+        return {mask, sums, side, left, right, top, bottom};
     }
 
     function inside(held, {starts, wide, high}, path, view, size) {
-        const {n, x, y, box} = held, [width, height] = size.map(Math.ceil), sums = held.sums(width, height), mask = filled(path, [width, height], sums), marked = new Uint8Array(n);
+        const {n, x, y, box} = held, [width, height] = size.map(Math.ceil), {mask, sums, ...own} = filled(path, [width, height]), marked = new Uint8Array(n);
         const left = size[0] / 2 - view.x * view.scale, top = size[1] / 2 + view.y * view.scale, pixel = Math.floor;
-        const within = (value, most) => (value < 0 ? 0 : value > most ? most : value);
         let count = 0;
         const each = (from, to) => {
             for (let at = from; at < to; at += 1) {
@@ -113,16 +112,16 @@ window.loupe = window.loupe || {};
             }
         };
         const columns = Array.from({length: CELLS + 1}, (_, i) => pixel(left + (box.x0 + i * wide) * view.scale));
+        const [befores, afters] = [columns.slice(0, -1).map((x) => x - 1), columns.slice(1).map((x) => x + 2)].map((ends) => ends.map((x) => within(x - own.left, own.right - own.left)));
         for (let j = 0; j < CELLS; j += 1) {
             // A pixel more on each side, as a coordinate may round into the cell beside its own.
             const [upper, lower] = [pixel(top - (box.y0 + (j + 1) * high) * view.scale) - 1, pixel(top - (box.y0 + j * high) * view.scale) + 2];
-            if (lower <= 0 || upper >= height) continue;
-            const [y0, y1] = [within(upper, height) * (width + 1), within(lower, height) * (width + 1)];
+            if (lower <= own.top || upper >= own.bottom) continue;
+            const [y0, y1] = [upper, lower].map((y) => within(y - own.top, own.bottom - own.top) * own.side);
             for (let i = 0; i < CELLS; i += 1) {
                 const from = starts[j * CELLS + i], to = starts[j * CELLS + i + 1];
                 if (from === to) continue;
-                const x0 = within(columns[i] - 1, width), x1 = within(columns[i + 1] + 2, width);
-                const much = sums[y1 + x1] - sums[y0 + x1] - sums[y1 + x0] + sums[y0 + x0];
+                const x0 = befores[i], x1 = afters[i], much = sums[y1 + x1] - sums[y0 + x1] - sums[y1 + x0] + sums[y0 + x0];
                 if (!much) continue;
                 if (much === (columns[i + 1] - columns[i] + 3) * (lower - upper)) {
                     marked.fill(1, from, to);

@@ -81,9 +81,10 @@ window.loupe = window.loupe || {};
             const place = {width, height, scale, left: width / 2 - view.x * scale, top: height / 2 + view.y * scale, side: Math.max(1, Math.round(2 * radius(points.n) * ratio))};
             if (counts.length !== pixels) {
                 [counts, lit] = [new Uint16Array(pixels), new Uint16Array(pixels)];
-                [tops, litTops] = [new Uint8Array(pixels), new Uint8Array(pixels)];
                 held = null;
             }
+            const kept = points.kinds ? pixels : 0;  // all of one kind: nothing to remember by pixel
+            if (tops.length !== kept) [tops, litTops, held] = [new Uint8Array(kept), new Uint8Array(kept), null];
             if (!held || now.some((one, i) => one !== held[i])) {
                 counts.fill(0);
                 count(points, place, counts, tops);
@@ -107,11 +108,10 @@ window.loupe = window.loupe || {};
             if (mark >= 0 && marked[i] !== mark) continue;
             const a = left + x[i] * scale, b = top - y[i] * scale, px = a | 0, py = b | 0;
             if (a < 0 || b < 0 || px + side > width || py + side > height) continue;
-            const kind = kinds ? kinds[i] : 0;
             for (let row = 0; row < side; row += 1) {
                 for (let at = (py + row) * width + px, end = at + side; at < end; at += 1) {
                     if (counts[at] < 65535) counts[at] += 1;
-                    tops[at] = kind;
+                    if (kinds) tops[at] = kinds[i];
                 }
             }
         }
@@ -121,11 +121,11 @@ window.loupe = window.loupe || {};
     function paint(image, colours, alpha, marks, {counts, tops}) {
         const out = new Uint32Array(image.data.buffer), pixels = out.length;
         const table = (one) => Uint8Array.from({length: 64}, (_, much) => Math.round(255 * (1 - (1 - one) ** much)));
-        const full = table(alpha), faint = table(alpha * FAINT), words = colours.map(([r, g, b]) => (b << 16) | (g << 8) | r);
+        const many = tops.length > 0, full = table(alpha), faint = table(alpha * FAINT), words = colours.map(([r, g, b]) => (b << 16) | (g << 8) | r);
         for (let at = 0; at < pixels; at += 1) {
             if (!counts[at]) { out[at] = 0; continue; }
             const bright = marks ? marks.lit[at] : counts[at], much = bright || counts[at];
-            out[at] = ((bright ? full : faint)[much < 64 ? much : 63] << 24) | words[bright && marks ? marks.litTops[at] : tops[at]];
+            out[at] = ((bright ? full : faint)[much < 64 ? much : 63] << 24) | words[!many ? 0 : bright && marks ? marks.litTops[at] : tops[at]];
         }
     }
 

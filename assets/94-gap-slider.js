@@ -3,8 +3,8 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {PAGE, now, at, isHere, set, value, say, honest, named, ask, load, failed, query, focus, number, percent, count, draw, drawn, plot} = loupe.gap;
-    const TOPS = ["1", "5", "10"], STEPS = 300;
-    let wanted = "", curve = null, next = null, isAsking = false, shown = null;
+    const TOPS = ["1", "5", "10"], STEPS = 300, REST_MS = 120;
+    let wanted = "", curve = null, next = null, isAsking = false, shown = null, resting = 0;
     const rate = {updates: 0, since: 0};
 
     async function step(values) {
@@ -53,14 +53,21 @@ window.loupe = window.loupe || {};
         if (!isAsking) run();
     }
 
+    /** The next answer is worked out while the last one is drawn. */
     async function run() {
+        if (!curve || !isHere()) return;
+        const one = () => {
+            const delta = next, {key} = curve;
+            next = null;
+            return ask(`/_gap/at?${query({space: key, delta})}`).then((point) => ({point, key}));
+        };
         isAsking = true;
         try {
-            while (next !== null && isHere() && curve) {
-                const delta = next, {key} = curve;
-                next = null;
-                const point = await ask(`/_gap/at?${query({space: key, delta})}`);
+            for (let asked = one(); asked; ) {
+                const {point, key} = await asked;
+                asked = next !== null && isHere() && curve ? one() : null;
                 if (curve?.key === key && isHere()) told(point);
+                if (!asked && next !== null && isHere() && curve) asked = one();
             }
         } catch (error) {
             if (isHere()) loupe.notify({kind: "error", title: "The shift could not be computed", message: error.message, hint: error.hint});
@@ -94,14 +101,28 @@ window.loupe = window.loupe || {};
         return [el("div", {class: "gap-groups"}, el("h4", {}, `text → image R@${first} by group`), ...names.map(bar))];
     }
 
-    /** The line of the slider over the curve. */
+    /** The line of the slider over the curve: while it moves an element of its own, since plotly draws the whole figure anew
+     * for a line; once it rests, a line of the figure. */
     async function cursor(delta) {
         const graph = plot("sweep-graph")?.layout?.shapes?.length ? plot("sweep-graph") : await drawn("sweep-graph", curve.figure);
         if (!graph?.layout?.shapes?.length || !isHere()) return;
-        window.Plotly.relayout(graph, {"shapes[0].x0": delta, "shapes[0].x1": delta});
+        const {l, t, w, h} = graph._fullLayout._size, axis = graph._fullLayout.xaxis, x = l + axis.l2p(delta);
+        graph.classList.add("is-moving");
+        const line = graph.querySelector(".gap-cursor") || graph.appendChild(loupe.dom.el("i", {class: "gap-cursor", "aria-hidden": "true"}));
+        line.hidden = x < l || x > l + w;
+        line.style.cssText = `left:${x}px;top:${t}px;height:${h}px`;
+        clearTimeout(resting);
+        resting = setTimeout(() => rest(graph, delta), REST_MS);
         if (graph.dataset.bound) return;
         graph.dataset.bound = "true";
         graph.on("plotly_click", ({points: [point]}) => { if (point) set("delta", Number(point.x.toFixed(4))); });
+    }
+
+    function rest(graph, delta) {
+        if (!isHere() || !graph.isConnected) return;
+        graph.classList.remove("is-moving");
+        graph.querySelector(".gap-cursor")?.remove();
+        window.Plotly.relayout(graph, {"shapes[0].x0": delta, "shapes[0].x1": delta});
     }
 
     document.addEventListener("loupe:gap-theme", () => {

@@ -50,7 +50,9 @@ SET_FIELDS: Final = {
 def add_models(actions: Any) -> None:
     """Adds what can be done with models."""
     one = actions.add_parser("add", help="register a model of your own; it is run on three items")
-    one.add_argument("path", help=".pt2, .onnx, .safetensors, TorchScript, a folder, timm:NAME")
+    one.add_argument(
+        "path", help=".pt2, .onnx, .safetensors, TorchScript, a folder, timm:NAME, torchvision:NAME"
+    )
     one.add_argument("--name", required=True, help="short name used in links")
     one.add_argument("--try-on", default="", help="a registered data set to try it on")
     _fields(one, MODEL_FIELDS)

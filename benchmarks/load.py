@@ -1,7 +1,7 @@
 """``python -m benchmarks.load``: people who browse, people who answer, and one heavy job at once.
 
 Starts a server of its own on a free port, with an empty state folder. Every acknowledged answer is
-looked for afterwards. ``--record`` writes docs/results/load.md with the conditions.
+looked for afterwards. ``--record`` writes its part of docs/results/load.md with the conditions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ from backend.doctor import resident_bytes
 from backend.settings import PROJECT
 
 REPORT: Final = PROJECT / "docs" / "results" / "load.md"
-PAGES: Final = ("/", "/nero", "/zoom", "/crayon", "/insights", "/jobs")
+PAGES: Final = (
+    "/", "/nero", "/zoom", "/crayon", "/insights", "/metric-learning", "/modality-gap",
+    "/fair-retrieval", "/images", "/library", "/pinboard", "/jobs",
+)  # fmt: skip
 ROUTER: Final = ".._pages_content.children..._pages_store.data.."
 THINK_S: Final = (1.0, 4.0)  # between two clicks of somebody who browses
 ANSWER_S: Final = 2.0  # of an annotator
@@ -104,6 +107,7 @@ class Seen:
     errors: list[str] = field(default_factory=list)
     acknowledged: set[tuple[str, int]] = field(default_factory=set)
     memory: list[tuple[float, int]] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
 
     async def timed(self, kind: str, one: Connection, path: str, body: object = None) -> bytes:
         start_s = time.perf_counter()
@@ -131,13 +135,15 @@ def router(path: str) -> dict[str, Any]:
     }
 
 
-def question(page: str, rng: random.Random) -> dict[str, Any]:
-    """The one question that a page asks for what its state needs."""
+def question(page: str, rng: random.Random) -> dict[str, Any] | None:
+    """The one question that a page asks for what its state needs; None if it asks otherwise."""
     states = {
         "crayon": {"set": rng.choice(["birds", "garments"]), "step": "diagnose", "token": 1},
         "zoom": {"set": "needles", "token": 1},
         "insights": {"set": rng.choice(["campaigns", "films"]), "token": 1},
     }
+    if page not in states:
+        return None
     return {
         "output": f"{page}-told.data",
         "outputs": {"id": f"{page}-told", "property": "data"},
@@ -153,35 +159,30 @@ async def browse(
     """Opens a page, asks for what it shows, looks, goes on."""
     await asyncio.sleep(rng.uniform(0, ARRIVAL_S))
     one = Connection(*address)
-    asks = await one.ask("/_dash-dependencies")
-    known = {row["output"] for row in orjson.loads(asks)}
     while True:
         page = rng.choice(PAGES)
         await seen.timed("page", one, page)
         await seen.timed("callback", one, "/_dash-update-component", router(page))
-        name = page.strip("/")
-        if f"{name}-told.data" in known:
-            await seen.timed("callback", one, "/_dash-update-component", question(name, rng))
+        if asked := question(page.strip("/"), rng):
+            await seen.timed("callback", one, "/_dash-update-component", asked)
         await seen.timed("result", one, f"/_data/{rng.choice(results)}")
         await seen.timed("jobs", one, "/_jobs?limit=20")
         await asyncio.sleep(rng.uniform(*THINK_S))
 
 
 async def annotate(seen: Seen, address: tuple[str, int], name: str, rng: random.Random) -> None:
-    """Answers about maps of the birds at a person's pace."""
+    """Answers about maps of the birds at a person's pace; corrects answers once none is left."""
     await asyncio.sleep(rng.uniform(0, ARRIVAL_S))
-    one, sequence = Connection(*address), 0
+    one, sequence, done = Connection(*address), 0, [0]
     while True:
         told = await seen.timed("next", one, f"/_crayon/next?set=birds&as={name}&overlap=9&n=10")
-        for item in orjson.loads(told)["items"] if told else []:
-            row = {
-                "sequence": sequence,
-                "item_id": item["item_id"],
-                "answer": rng.choice(["yes", "no"]),
-            }
+        found = [item["item_id"] for item in orjson.loads(told)["items"]] if told else []
+        for item_id in found or rng.choices(done, k=10):
+            row = {"sequence": sequence, "item_id": item_id, "answer": rng.choice(["yes", "no"])}
             body = {"set": "birds", "kind": "map", "as": name, "client": name, "answers": [row]}
             if await seen.timed("answer", one, "/_crayon/answers", body):
                 seen.acknowledged.add((name, sequence))
+                done.append(item_id)
             sequence += 1
             await asyncio.sleep(rng.uniform(0.5, 1.5) * ANSWER_S)
 
@@ -214,14 +215,25 @@ def server(folder: Path) -> Iterator[tuple[int, tuple[str, int]]]:
         process.wait(30)
 
 
-async def heavy(address: tuple[str, int]) -> str:
-    """Starts a training run of 200 epochs over three seeds; the id of its first job."""
-    one = Connection(*address)
+async def heavy(seen: Seen, address: tuple[str, int]) -> None:
+    """One training run of 200 epochs after the other, each with another seed."""
+    one, seed = Connection(*address), 0
     simulated = {"set": "garments", "kind": "map", "noise": 0.05, "annotators": 2}
     await one.ask("/_crayon/simulate", simulated)
-    told = orjson.loads(await one.ask("/_crayon/refine", HEAVY))
-    one.close()
-    return str(told["jobs"][0]["job"])
+    while True:
+        told = orjson.loads(await one.ask("/_crayon/refine", HEAVY | {"seed": seed}))
+        for job in (row["job"] for row in told["jobs"]):
+            while (state := await state_of(one, job)) in ("queued", "running"):
+                await asyncio.sleep(1)
+            seen.jobs.append(state)
+            if state != "done":
+                seen.errors.append(f"job: {state}")
+        seed += 1
+
+
+async def state_of(one: Connection, job: str) -> str:
+    """State of a job."""
+    return str(orjson.loads(await one.ask(f"/_jobs/{job}"))["state"])
 
 
 @asynccontextmanager
@@ -232,6 +244,8 @@ async def people(
     results = sorted(path.stem for path in (PROJECT / "data" / "results").glob("*.npz"))[:40]
     rngs = [random.Random(n) for n in range(asked.browsing + asked.annotators)]
     tasks = [asyncio.create_task(watch(seen, pid))]
+    if not asked.without_job:
+        tasks.append(asyncio.create_task(heavy(seen, address)))
     tasks += [
         asyncio.create_task(browse(seen, address, results, r)) for r in rngs[: asked.browsing]
     ]
@@ -242,22 +256,22 @@ async def people(
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        early = (one for one in ended if not isinstance(one, asyncio.CancelledError))
+        seen.errors += [f"gave up: {one!r}" for one in early]
 
 
-async def run(asked: argparse.Namespace, folder: Path) -> tuple[Seen, set[tuple[str, int]], str]:
-    """What was seen, which acknowledged answers are gone, and how the heavy job stands."""
+async def run(asked: argparse.Namespace, folder: Path) -> tuple[Seen, set[tuple[str, int]]]:
+    """What was seen, and which acknowledged answers are gone."""
     seen = Seen()
     with server(folder) as (pid, address):
         one = Connection(*address)
-        job = await heavy(address) if not asked.without_job else ""
         async with people(seen, pid, address, asked):
             await asyncio.sleep(asked.seconds)
         exported = (await one.ask("/_crayon/export.jsonl")).splitlines()
         stored = {(row["client"], row["sequence"]) for row in map(orjson.loads, exported)}
-        state = orjson.loads(await one.ask(f"/_jobs/{job}"))["state"] if job else "none"
         one.close()
-    return seen, seen.acknowledged - stored, state
+    return seen, seen.acknowledged - stored
 
 
 def growth(memory: list[tuple[float, int]]) -> float:
@@ -268,15 +282,14 @@ def growth(memory: list[tuple[float, int]]) -> float:
     return float(100 * slope * (at[-1] - at[half][0]) / start)
 
 
-def report(seen: Seen, lost: set[tuple[str, int]], state: str, asked: argparse.Namespace) -> str:
-    """The record as Markdown."""
+def report(seen: Seen, lost: set[tuple[str, int]], asked: argparse.Namespace) -> str:
+    """One part of the record as Markdown, under its title."""
     cores, busy = os.cpu_count(), os.getloadavg()[2]
     lines = [
-        "# Load",
+        f"## {asked.seconds} s",
         "",
-        f"{asked.browsing} people who browse, {asked.annotators} who answer and one training run, "
-        f"for {asked.seconds} s; they come during the first {ARRIVAL_S:.0f} s. Written by "
-        "`make load`; `make soak` runs it for an hour.",
+        f"{asked.browsing} people browse {len(PAGES)} pages, {asked.annotators} answer, and one "
+        f"training run follows the other; people come during the first {ARRIVAL_S:.0f} s.",
         "",
         "| what | requests | median | p95 | p99 |",
         "| --- | --- | --- | --- | --- |",
@@ -291,13 +304,26 @@ def report(seen: Seen, lost: set[tuple[str, int]], state: str, asked: argparse.N
         f"- Acknowledged answers: {len(seen.acknowledged)}, lost: {len(lost)}",
         f"- Memory of the web process: {min(sizes) / 1e6:.0f} to {max(sizes) / 1e6:.0f} MB, "
         f"{growth(seen.memory):+.1f} % over the second half",
-        f"- The training run at the end: {state}",
+        f"- Training runs that ended meanwhile: {len(seen.jobs)}"
+        + (f" ({', '.join(sorted(set(seen.jobs)))})" if seen.jobs else ""),
         f"- Conditions: {time.strftime('%d %B %Y')}, {cores} cores ({cpu()}), load of the machine "
         f"over 15 minutes {busy:.1f} at the end"
         + (", the clients on the same cores." if busy < 2 * (cores or 1) else ": **other people's "
            "work ran on the same cores**, so these times are an upper bound, not the app's own."),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def recorded(before: str, part: str) -> str:
+    """The record with this part in the place of the one under the same title, or as the last."""
+    title = part.partition("\n")[0]
+    head, *parts = re.split(r"^(?=## )", before, flags=re.MULTILINE)
+    titles = [one.partition("\n")[0] for one in parts]
+    if title in titles:
+        parts[titles.index(title)] = part + "\n"
+    else:
+        parts.append(part + "\n")
+    return head + "".join(parts).rstrip() + "\n"
 
 
 def cpu() -> str:
@@ -319,13 +345,13 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="write docs/results/load.md")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="loupe-load-") as folder:
-        seen, lost, state = asyncio.run(run(asked, Path(folder)))
-    text = report(seen, lost, state, asked)
+        seen, lost = asyncio.run(run(asked, Path(folder)))
+    text = report(seen, lost, asked)
     sys.stdout.write(text)
     for error in sorted(set(seen.errors))[:10]:
         sys.stdout.write(f"! {error}\n")
     if asked.record:
-        REPORT.write_text(text, encoding="utf-8")
+        REPORT.write_text(recorded(REPORT.read_text(encoding="utf-8"), text), encoding="utf-8")
     return 1 if lost or seen.errors else 0
 
 

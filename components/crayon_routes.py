@@ -64,7 +64,7 @@ def send_next() -> Response:
     Simulated answers never take an item from a human; adjudicated items are settled.
     """
     held, scope, who = asked.guided_set(), asked.scope(), asked.who()
-    standing = services().answers.current(scope)
+    standing = services().answers.given(scope)
     stored = [a for a in standing if a.source == HUMAN]
     settled = {a.item_id for a in standing if a.source == ADJUDICATED}
     excluded = settled.union(asked.numbers("exclude"))

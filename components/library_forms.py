@@ -25,6 +25,7 @@ OWNER: Final = (
     ("a transformers folder", "models add folder/ --name mine"),
     ("TorchScript", "models add old.pt --name mine --input 3x224x224"),
     ("a timm model", "models add timm:resnet18 --name mine"),
+    ("a torchvision model", "models add torchvision:resnet18 --name mine"),
     ("a folder of images", "data add photos/ --name mine"),
     ("pairs of frames", "data add frames/ --name flow --kind frames"),
     ("a table of image paths", "data add table.csv --name mine --image path --label kind"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import (
     Column,
@@ -140,6 +140,15 @@ COLUMNS: Final = tuple(TABLE.c[one.name] for one in fields(Answer))
 """The columns in the order of the fields, so that a row is an answer's arguments."""
 
 
+class Given(NamedTuple):
+    """What the queue has to know of an answer that stands."""
+
+    item_id: int
+    annotator: str
+    answer: str
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which answers are meant: those about one model's explanations of one set."""
@@ -233,6 +242,19 @@ class AnswerStore:
             role = row.source == ADJUDICATED
             newest.setdefault((row.item_id, row.annotator, role), _answer(row))
         return sorted(newest.values(), key=lambda answer: answer.id)
+
+    def given(self, scope: Scope) -> list[Given]:
+        """As :meth:`current`, in any order and with four columns instead of sixteen: every
+        annotator's browser asks for this after each few answers.
+        """
+        columns = [TABLE.c[name] for name in Given._fields]
+        with answering(UNREAD), self.engine.connect() as connection:
+            rows = connection.execute(_standing(scope).with_only_columns(*columns)).all()
+        newest: dict[tuple[int, str, bool], Given] = {}
+        for item_id, annotator, answer, source in reversed(rows):  # the newest last
+            role = source == ADJUDICATED
+            newest[item_id, annotator, role] = Given(item_id, annotator, answer, source)
+        return list(newest.values())
 
     def recent(
         self, scope: Scope, annotator: str, count: int = 10, *, adjudicated: bool = False

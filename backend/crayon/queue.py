@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.crayon.answers import Answer
+from backend.crayon.answers import Answer, Given
 from backend.errors import BadRequest
 from backend.protocols import I64
 
@@ -33,7 +33,7 @@ class Next:
 
 def upcoming(
     rows: I64,
-    answers: Sequence[Answer],
+    answers: Sequence[Answer | Given],
     annotator: str,
     *,
     order: str = "random",

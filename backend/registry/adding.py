@@ -27,6 +27,7 @@ from backend.registry import (
     views,
 )
 from backend.registry.data_spec import SetSpec
+from backend.registry.named import is_named
 from backend.registry.spec import PAIRS, TASK, ModelSpec, from_json
 from backend.registry.validate import Report
 
@@ -37,15 +38,15 @@ def quiet(done: int, total: int) -> None:
 
 
 def model_spec(path: str, name: str, given: Mapping[str, Any]) -> tuple[ModelSpec, list[str]]:
-    """The spec of a file, a folder or ``timm:NAME``, completed from the file itself, and what was
-    guessed.
+    """The spec of a file, a folder or a name such as ``timm:NAME``, completed from the file itself,
+    and what was guessed.
 
     Raises:
         BadRequest: the path is not a model, or a value is not usable.
     """
     store.refuse_taken(name, catalog.models(), "model")
-    if path.startswith("timm:"):
-        kind, place = "timm", path.removeprefix("timm:")
+    if is_named(path):
+        kind, _, place = path.partition(":")
     else:
         kind, place = kinds.kind_of(Path(path)), str(Path(path).resolve())
     told = {**given, "name": name, "kind": kind, "path": place}

@@ -10,6 +10,7 @@ from typing import Final
 from backend.errors import BadRequest, NotFound
 from backend.protocols import ModelBackend
 from backend.registry import language, store
+from backend.registry.named import LIBRARIES, library
 from backend.registry.spec import PAIRS, TEXTS, ModelSpec
 
 BLOCK: Final = 1 << 20
@@ -81,7 +82,7 @@ def fingerprint(spec: ModelSpec) -> str:
                 f"The file {path.name!r} of {spec.name} is gone or cannot be read.",
                 "Put it back, or add the model again from where it lies now.",
             ) from error
-    if spec.kind in ("timm", "callable"):
+    if spec.kind in (*LIBRARIES, "callable"):
         digest.update(spec.path.encode())
     return digest.hexdigest()
 
@@ -89,10 +90,8 @@ def fingerprint(spec: ModelSpec) -> str:
 def _files(spec: ModelSpec) -> list[Path]:
     if spec.kind == "callable":
         return []
-    if spec.kind == "timm":
-        from backend.registry import timm_models
-
-        return [timm_models.weights(spec.path)]
+    if spec.kind in LIBRARIES:
+        return [library(spec.kind).weights(spec.path)]
     path = Path(spec.path)
     if spec.kind == "transformers":
         return [path / "config.json", *sorted(path.glob("*.safetensors"))]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from backend.errors import BadRequest
 from backend.registry import language
+from backend.registry.named import LIBRARIES, library
 from backend.registry.spec import MOST_CLASSES, TASK, ModelSpec, counted
 
 CHANNELS: Final = (1, 3)
@@ -25,9 +26,8 @@ def guessed(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
         "torch.export": _of_export,
         "onnx": _of_onnx,
         "transformers": _of_transformers,
-        "timm": _of_timm,
     }
-    reader = readers.get(spec.kind)
+    reader = _of_library if spec.kind in LIBRARIES else readers.get(spec.kind)
     found: dict[str, Any] = reader(spec) if reader else {}
     empty = {
         name: value
@@ -149,10 +149,8 @@ def _of_transformers(spec: ModelSpec) -> dict[str, Any]:
     return {k: v for k, v in found.items() if k != "output" or spec.output == "auto"}
 
 
-def _of_timm(spec: ModelSpec) -> dict[str, Any]:
-    from backend.registry import timm_models
-
-    found = timm_models.told(spec.path)
+def _of_library(spec: ModelSpec) -> dict[str, Any]:
+    found = library(spec.kind).told(spec.path)
     if any(spec.input):
-        del found["input"]  # most of its networks take other sizes; the trial run tells
+        del found["input"]  # most networks take other sizes; the trial run tells
     return found

@@ -43,6 +43,7 @@ FACTS: Final[dict[str, KindFacts]] = {
     "onnx": KindFacts(runs_code=False, has_gradients=False),
     "transformers": KindFacts(runs_code=False, has_gradients=True),
     "timm": KindFacts(runs_code=False, has_gradients=True),
+    "torchvision": KindFacts(runs_code=False, has_gradients=True),
     "callable": KindFacts(runs_code=True, has_gradients=False),
 }
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from backend.errors import BackendError, BadRequest
 from backend.registry import adding, store
+from backend.registry.named import LIBRARIES, is_named
 from backend.registry.spec import checked_name
 
 FILE: Final = "loupe.toml"
@@ -40,7 +41,7 @@ def register(told: Mapping[str, Mapping[str, Any]], folder: Path, tell: Tell) ->
     for part in ("data", "models"):
         for name, entry in told[part].items():
             where = str(entry["path"])
-            if not where.startswith("timm:"):
+            if not is_named(where):
                 where = str((folder / where).resolve())
             given = {key: value for key, value in entry.items() if key not in ("path", "data_set")}
             try:
@@ -131,7 +132,7 @@ def written(relative_to: Path) -> str:
 
 
 def _relative(path: str, told: Mapping[str, Any], folder: Path | None) -> str:
-    if told["kind"] == "timm":
-        return f"timm:{path}"
+    if told["kind"] in LIBRARIES:
+        return f"{told['kind']}:{path}"
     place, root = Path(path), folder.resolve() if folder else None
     return place.relative_to(root).as_posix() if root and place.is_relative_to(root) else path

@@ -11,7 +11,14 @@ from backend.errors import BadRequest
 from models.cards import InputSpec, ModelCard, Task
 
 Kind = Literal[
-    "torch.export", "torchscript", "safetensors", "onnx", "transformers", "timm", "callable"
+    "torch.export",
+    "torchscript",
+    "safetensors",
+    "onnx",
+    "transformers",
+    "timm",
+    "torchvision",
+    "callable",
 ]
 Range = Literal["0..1", "-1..1", "0..255"]
 Output = Literal["auto", "logits", "probabilities"]
@@ -38,7 +45,7 @@ class ModelSpec:
     Attributes:
         name: short name used in links, such as ``flower-cnn``.
         kind: how it is loaded.
-        path: its file or folder, absolute; a timm name; or the address of a served callable.
+        path: its file or folder, absolute; its name in a library; or a served function's address.
         input: channels (1 or 3), height and width; (0, 0, 0) where nobody has said it yet.
         range: what the model wants black and white to be, before ``mean`` and ``std``.
         mean, std: per channel, in units of ``range``; empty where the model wants none.
@@ -159,6 +166,7 @@ KIND_TITLES: Final[dict[str, str]] = {
     "onnx": "ONNX",
     "transformers": "transformers folder",
     "timm": "timm",
+    "torchvision": "torchvision",
     "callable": "Python function",
 }
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backend.errors import BadRequest
-from backend.registry import timm_models
 from backend.registry.kinds import check_transformers
+from backend.registry.named import LIBRARIES, library
 from backend.registry.spec import RANGES, ModelSpec
 from models.load import ARCHITECTURES
 
@@ -112,8 +112,8 @@ def load(spec: ModelSpec) -> nn.Module:
         "torchscript": _scripted,
         "safetensors": _by_factory,
         "transformers": _transformers,
-        "timm": lambda spec: timm_models.network(spec.path),
     }
+    loaders |= dict.fromkeys(LIBRARIES, _named)
     with warnings.catch_warnings():  # of torch about its own internals, and of a kind we accept
         warnings.simplefilter("ignore")
         module = loaders[spec.kind](spec)
@@ -191,7 +191,7 @@ def _by_factory(spec: ModelSpec) -> nn.Module:
 
 def factory_of(name: str) -> Callable[[int], Any]:
     """What makes a network for a number of classes: a bundled architecture, module:function, or a
-    name of timm.
+    name in a library.
 
     Raises:
         BadRequest: it cannot be imported.
@@ -204,8 +204,8 @@ def factory_of(name: str) -> Callable[[int], Any]:
             )
         return ARCHITECTURES[name]
     module, _, function = name.partition(":")
-    if module == "timm":
-        return timm_models.factory(function)
+    if module in LIBRARIES:
+        return library(module).factory(function)
     try:
         found = getattr(importlib.import_module(module), function, None)
     except ImportError as error:
@@ -216,6 +216,10 @@ def factory_of(name: str) -> Callable[[int], Any]:
     if not callable(found):
         raise BadRequest(f"{module} has no function {function[:60]!r}.", "Check the spelling.")
     return cast(Callable[[int], Any], found)
+
+
+def _named(spec: ModelSpec) -> nn.Module:
+    return cast(nn.Module, library(spec.kind).network(spec.path))
 
 
 def _transformers(spec: ModelSpec) -> nn.Module:

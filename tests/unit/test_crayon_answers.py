@@ -130,6 +130,19 @@ def test_undo_is_the_annotators_own(store):
         store.undo(SCOPE, "ben", "c-ben", 1)
 
 
+def test_what_the_queue_reads_is_what_stands(store):
+    adjudicated = replace(answer(9, 5, "no"), source="adjudicated", client="c-judge")
+    store.add([answer(1, 5), answer(2, 5, "no"), answer(3, 6), answer(1, 5, "maybe", "ben")])
+    store.add([adjudicated, answer(4, 7)])
+    store.undo(SCOPE, "anna", "c-anna", 5)
+    for scope in (SCOPE, replace(SCOPE, kind="patch")):
+        stands = {(a.item_id, a.annotator, a.answer, a.source) for a in store.current(scope)}
+        found = store.given(scope)
+        assert {tuple(one) for one in found} == stands
+        assert len(found) == len(stands)
+    assert len(store.given(SCOPE)) == 4
+
+
 def test_the_last_ten_newest_first(store):
     store.add([answer(i, i) for i in range(15)])
     assert [a.item_id for a in store.recent(SCOPE, "anna")] == list(range(14, 4, -1))
