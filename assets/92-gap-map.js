@@ -31,7 +31,8 @@ window.loupe = window.loupe || {};
     }
 
     function about(found, values, told) {
-        const [{n, recall}] = found.maps, how = !found.maps[0].points ? "" : found.refining.length ? "first picture from 1,000 landmarks" : `all points moved, ${percent(recall)} of the true neighbours known`;
+        const [{n, recall, kept, points}] = found.maps, near = kept.length ? `; ${percent(kept[1])} of them lie near here, ${percent(kept[0])} in the first picture` : "";
+        const how = !points ? "" : found.refining.length ? "first picture from 1,000 landmarks" : `all points moved, ${percent(recall)} of the true neighbours known${near}`;
         honest("map", [`${count(n)} of ${count(told.spaces[0].n)} pairs`, `seed ${values.seed}`, `${values.neighbours} neighbours`, how, ...told.spaces.map(named), "measured here"]);
     }
 

@@ -38,7 +38,7 @@ def send_maps() -> Response:
         found, reach = views.layouts(services().store, held, settings)
         view = f"{[space.key for space in held]} {settings}"
         maps = [
-            {"space": space.key, "n": len(one.rows), "recall": one.recall}
+            {"space": space.key, "n": len(one.rows), "recall": one.recall, "kept": one.kept}
             | (_points(one) if requests.is_large(space, settings) else _figure(one, reach, view))
             for space, one in zip(held, found, strict=True)
         ]

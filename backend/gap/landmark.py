@@ -158,12 +158,17 @@ def preservation(
     """Share of the nearest rows that are among the nearest places, over a sample of rows."""
     rows = checked(rows)
     asked = np.random.default_rng(seed).permutation(len(rows))[:sample]
-    hits = [
-        len(np.intersect1d(a, b))
-        for a, b in zip(
-            nearest_others(rows, asked, neighbours),
-            nearest_others(placed, asked, neighbours),
-            strict=True,
-        )
-    ]
-    return float(np.sum(hits) / (len(asked) * neighbours))
+    return _shared(nearest_others(rows, asked, neighbours), placed, asked)
+
+
+def kept(graph: Graph, placed: F32, sample: int = 1000, seed: int = 0) -> float:
+    """As :func:`preservation`, of the neighbours that a graph knows."""
+    asked = np.random.default_rng(seed).permutation(len(placed))[:sample]
+    return _shared(graph.rows[asked, 1:], placed, asked)
+
+
+def _shared(near: NDArray[Any], placed: F32, asked: I64) -> float:
+    """Share of the rows ``near`` (m, k) that are among the k nearest places of the asked (m,)."""
+    places = nearest_others(placed, asked, near.shape[1])
+    hits = [len(np.intersect1d(a, b)) for a, b in zip(near, places, strict=True)]
+    return float(np.sum(hits) / near.size)

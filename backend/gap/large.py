@@ -18,7 +18,7 @@ from backend.cache import ArrayStore
 from backend.gap import joint_map, requests
 from backend.gap.graph import Graph, neighbours_of, recall
 from backend.gap.index import APPROXIMATE_FROM, Index, Lists, build
-from backend.gap.landmark import EPOCHS, first_picture, refined
+from backend.gap.landmark import EPOCHS, first_picture, kept, refined
 from backend.gap.pairs import unit_rows
 from backend.gap.spaces import Space
 from backend.gap.work import space_of
@@ -65,7 +65,8 @@ def graph_of(params: Mapping[str, JSON], ticket: Any) -> Arrays:
 
 
 def refine(params: Mapping[str, JSON], ticket: Any) -> Arrays:
-    """``gap.refined``: as ``gap.first``, moved by all neighbours; with the graph's ``recall``.
+    """``gap.refined``: as ``gap.first``, moved by all neighbours; with the graph's ``recall``, and
+    ``kept`` (2,), the share of neighbours that lie near in the first picture and in this one.
 
     The first picture and the graph are taken from the store where they are, so that another
     ``min_dist`` finds its graph there. Pictures on the way lie under ``requests.picture_key``.
@@ -76,8 +77,10 @@ def refine(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     start = _held(requests.first_job(held, settings), first, ticket)
     key = requests.refined_job(held, settings).key
     xy = np.concatenate([start["images"], start["texts"]])
+    known = Graph(graph["near"], graph["far"])
+    shares = [kept(known, xy)]
     steps = refined(
-        Graph(graph["near"], graph["far"]),
+        known,
         xy,
         min_dist=number(params, "min_dist"),
         seed=whole(params, "seed"),
@@ -92,7 +95,8 @@ def refine(params: Mapping[str, JSON], ticket: Any) -> Arrays:
         ticket.step(done, EPOCHS, f"picture {pictures}")
     for i in range(pictures):
         ticket.store.remove(requests.picture_key(key, i + 1))
-    return {"rows": start["rows"], **_halves(xy), "recall": graph["recall"]}
+    told = {"recall": graph["recall"], "kept": np.array([*shares, kept(known, xy)])}
+    return {"rows": start["rows"], **_halves(xy), **told}
 
 
 def index(params: Mapping[str, JSON], ticket: Any) -> Arrays:

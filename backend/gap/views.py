@@ -55,6 +55,7 @@ class Layout:
             (2, 2).
         refines: what makes a better one of it, if anything does.
         recall: share of the true neighbours that the layout knows of; None where it knows all.
+        kept: of a refined map, the shares of neighbours that lie near: before, and now.
     """
 
     rows: I64
@@ -65,6 +66,7 @@ class Layout:
     turn: F32 = field(default_factory=lambda: np.eye(2, dtype=np.float32))
     refines: JobRequest | None = None
     recall: float | None = None
+    kept: tuple[float, ...] = ()
 
 
 def layouts(
@@ -111,7 +113,8 @@ def _stored_layout(store: ArrayStore, held: Space, settings: MapSettings) -> Lay
 
 def _read_layout(key: str, arrays: Mapping[str, NDArray[Any]]) -> Layout:
     recall = float(arrays["recall"]) if "recall" in arrays else None
-    return Layout(arrays["rows"], arrays["images"], arrays["texts"], key, recall=recall)
+    kept = tuple(float(share) for share in arrays.get("kept", ()))
+    return Layout(arrays["rows"], arrays["images"], arrays["texts"], key, recall=recall, kept=kept)
 
 
 def _centred(one: Layout) -> Layout:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.cache import ArrayStore
-from backend.gap import large, requests, spaces, views, work
+from backend.gap import landmark, large, requests, spaces, views, work
 from backend.gap.importer import Imported
 from backend.gap.pairs import Pairs
 from backend.gap.requests import MapSettings
@@ -77,6 +77,12 @@ def test_the_first_picture_is_shown_until_a_better_one_is_there(held, ticket):
     made(best, large.refine, ticket)
     (shown,), _ = views.layouts(ticket.store, [held], SETTINGS)
     assert (shown.key, shown.refines, shown.recall) == (best.key, None, 1.0)
+    both = [
+        np.concatenate([one["images"], one["texts"]]) for one in (first, ticket.store.get(best.key))
+    ]
+    rows = np.concatenate([held.images, held.texts])
+    true = [landmark.preservation(rows, xy, SETTINGS.neighbours - 1) for xy in both]
+    assert shown.kept == pytest.approx(true, abs=0.01)
     assert "picture 7" in ticket.messages
     assert not ticket.store.has(requests.picture_key(best.key, 2))  # not needed any more
 
