@@ -68,7 +68,8 @@ def add(actions: Any) -> None:
 def _model(command: argparse.ArgumentParser, count: str | None = None) -> None:
     command.add_argument("name", nargs=count, default="", help="of a registered model")
     command.add_argument("--answers", action="store_true", help="its answers, not its last layer")
-    command.add_argument("--distance", default="euclidean", help=f"one of {', '.join(DISTANCES)}")
+    named = ", ".join(DISTANCES)
+    command.add_argument("--distance", default="", help=f"one of {named}; euclidean unless given")
 
 
 def render(asked: argparse.Namespace) -> None:
@@ -155,15 +156,23 @@ def _own(name: str, images: U8, batch: int = 64) -> NDArray[np.float32]:
 
 def model(asked: argparse.Namespace) -> None:
     """Writes NR-Prec of every property by a registered model, as the page's heat map shows it."""
-    held = _run("model", {"model": _key(asked), "distance": asked.distance})
+    held = _run("model", _own_model(asked))
     names = ("properties", "nr_precision", "nr_variance", "r_precision", "chance", "p_holm")
     _show(asked, pd.DataFrame({name: held[name] for name in names}), held)
 
 
 def values(asked: argparse.Namespace) -> None:
-    """Writes NR-Prec of every value by a registered model, or by all bundled networks."""
-    own = {"model": _key(asked), "distance": asked.distance} if asked.name else {}
-    held = _run("values", own)
+    """Writes NR-Prec of every value by a registered model, or by all bundled networks.
+
+    Raises:
+        BadRequest: there is no such model or distance, or something is asked of none.
+    """
+    if not asked.name and (asked.answers or asked.distance):
+        raise BadRequest(
+            "Bundled networks have their own distances and one layer.",
+            "Name a registered model, or leave --distance and --answers out.",
+        )
+    held = _run("values", _own_model(asked) if asked.name else {})
     columns = {name: held[name] for name in ("property", "value", "images", "chance")}
     frames = [
         pd.DataFrame({"model": str(key), **columns}).assign(
@@ -174,8 +183,10 @@ def values(asked: argparse.Namespace) -> None:
     _show(asked, pd.concat(frames, ignore_index=True), held)
 
 
-def _key(asked: argparse.Namespace) -> str:
-    return f"{own_models.PREFIX}{asked.name}{own_models.ANSWERS if asked.answers else ''}"
+def _own_model(asked: argparse.Namespace) -> dict[str, Any]:
+    name = str(asked.name).removeprefix(own_models.PREFIX)  # as the page's links say it, too
+    key = f"{own_models.PREFIX}{name}{own_models.ANSWERS if asked.answers else ''}"
+    return {"model": key, "distance": asked.distance or "euclidean"}
 
 
 def sweep(asked: argparse.Namespace) -> None:
@@ -194,9 +205,17 @@ def sweep(asked: argparse.Namespace) -> None:
 
 
 def words(asked: argparse.Namespace) -> None:
-    """Writes NR-Prec of every property and MAP@R of every notion, plain and by the words."""
-    from backend.metric_learning.words import prompts
+    """Writes NR-Prec of every property and MAP@R of every notion, plain and by the words.
 
+    Raises:
+        BadRequest: there is no such notion, or the prompts are not usable.
+    """
+    from backend.metric_learning.words import NOTIONS, prompts
+
+    if bool(asked.notion) == bool(asked.prompts):
+        raise BadRequest(
+            "Say which notion.", f"Give --prompts, or --notion: one of {', '.join(NOTIONS)}."
+        )
     given = list(asked.prompts) or prompts(asked.notion)
     held = _run("words", {"prompts": given, "dimensions": asked.dimensions})
     rows = [

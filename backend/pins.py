@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from PIL import Image
 from sqlalchemy import Engine, LargeBinary, Text, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from backend import documents
 from backend.database import answering
 from backend.errors import BadRequest, NotFound
 from backend.uploads import decoded
@@ -102,20 +102,16 @@ class PinStore:
             BadRequest: a text is too long, the link leads elsewhere, the picture is none, or the
                 board is full.
         """
-        texts, held = _texts(given), self.all()
-        if len(held) >= MOST:
+        if len(self.all()) >= MOST:
             raise BadRequest(f"The board has {MOST} pins.", "Export it and remove some.")
-        row = PinRow(
-            id=uuid4().hex,
-            place=time.time(),
-            picture=_webp(png),
-            pinned_at=float(given.get("pinned_at") or time.time()),
-            **texts,
-        )
+        return self._put([_row(given, png)])[0]
+
+    def _put(self, rows: Sequence[PinRow]) -> list[Pin]:
+        """Writes all of them or none."""
+        pins = [_pin(row) for row in rows]
         with answering(UNWRITTEN), Session(self.engine) as session, session.begin():
-            pin = _pin(row)
-            session.add(row)
-        return pin
+            session.add_all(rows)
+        return pins
 
     def say(self, pin_id: str, sentence: str) -> None:
         """Changes the sentence of a pin. Raises NotFound, BadRequest."""
@@ -167,35 +163,27 @@ class PinStore:
             BadRequest: it is no such file, of a newer version, or a pin in it is not usable;
                 nothing is added then.
         """
-        pins = checked(data)
-        pictures = [_picture(number, pin["picture"]) for number, pin in enumerate(pins, start=1)]
-        for pin in pins:
-            _texts(pin)
+        whole = documents.read(data, SCHEMA, VERSION, "pinboard")
+        return self.take_in(checked(whole.get("pins")))
+
+    def take_in(self, pins: Sequence[Mapping[str, Any]]) -> int:
+        """Adds pins as :func:`checked` gives them behind those that are there; how many.
+
+        Raises:
+            BadRequest: a text or a picture is not usable or the board is full; nothing is added.
+        """
         if len(self.all()) + len(pins) > MOST:
             raise BadRequest(f"The board takes {MOST} pins.", "Remove some first.")
-        for pin, picture in zip(pins, pictures, strict=True):
-            self.add(pin, picture)
-        return len(pins)
+        rows = [_row(pin, _picture(k, pin["picture"])) for k, pin in enumerate(pins, start=1)]
+        return len(self._put(rows))
 
 
-def checked(data: bytes) -> Sequence[Mapping[str, Any]]:
-    """The pins of a file.
+def checked(pins: Any) -> Sequence[Mapping[str, Any]]:
+    """The list of pins of a file.
 
     Raises:
-        BadRequest: it is not JSON of this schema and version, or a pin lacks a field.
+        BadRequest: it is no list, or a pin lacks a field.
     """
-    try:
-        whole = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The file is not JSON.", "Choose a pinboard.json.") from error
-    if not isinstance(whole, dict) or whole.get("schema") != SCHEMA:
-        raise BadRequest("The file is not a pinboard.", f'It says "schema": "{SCHEMA}".')
-    if whole.get("version") != VERSION:
-        raise BadRequest(
-            f"The pinboard has version {str(whole.get('version'))[:20]}.",
-            f"This Loupe reads version {VERSION}; update it.",
-        )
-    pins = whole.get("pins")
     if not isinstance(pins, list):
         raise BadRequest("The pinboard has no list of pins.")
     for number, pin in enumerate(pins, start=1):
@@ -205,6 +193,18 @@ def checked(data: bytes) -> Sequence[Mapping[str, Any]]:
         if not isinstance(pin["pinned_at"], int | float):
             raise BadRequest(f"Pin {number} says no time.", "pinned_at is seconds since 1970.")
     return pins
+
+
+def _row(given: Mapping[str, Any], png: bytes) -> PinRow:
+    """A pin that is not yet on the board. Raises BadRequest as :meth:`PinStore.add`."""
+    texts, picture = _texts(given), _webp(png)
+    return PinRow(
+        id=uuid4().hex,
+        place=time.time(),
+        picture=picture,
+        pinned_at=float(given.get("pinned_at") or time.time()),
+        **texts,
+    )
 
 
 def _picture(number: int, text: Any) -> bytes:

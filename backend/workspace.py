@@ -14,10 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from backend import selections
+from backend import documents, selections
 from backend.errors import BadRequest
-from backend.pins import SCHEMA as PINBOARD
-from backend.pins import VERSION as PINBOARD_VERSION
 from backend.pins import PinStore
 from backend.pins import checked as checked_pins
 from backend.registry import project, store
@@ -82,23 +80,13 @@ def read(data: bytes) -> Project:
     """
     if len(data) > MOST_BYTES:
         raise BadRequest(f"The file has {len(data) / 1e6:.0f} MB.", "Allowed are 100 MB.")
-    try:
-        told: Any = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The file is not JSON.", "Choose a project file of Loupe.") from error
-    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
-        raise BadRequest("The file is no project of Loupe.", f'It says "schema": "{SCHEMA}".')
-    if told.get("version") != VERSION:
-        raise BadRequest(
-            f"The project has version {str(told.get('version'))[:20]}.",
-            f"This Loupe reads version {VERSION}; update it.",
-        )
+    told = documents.read(data, SCHEMA, VERSION, "project")
     unknown = sorted(told.keys() - {"schema", "version", *PARTS})
     if unknown:
         raise BadRequest(f"The project has a part {unknown[0][:40]!r}.", f"Known: {PARTS}.")
     entries = project.checked(told)
     link = selections.from_json({"link": told.get("link", "")}).link
-    notes = checked_pins(_pinboard(told.get("notes", [])))
+    notes = checked_pins(told.get("notes", []))
     held = selections.listed(told.get("selections", []))
     return Project(entries["data"], entries["models"], link, held, notes)
 
@@ -112,7 +100,7 @@ def restore_notes(engine: Engine, found: Project) -> int:
         for note in found.notes
         if (note["url"], str(note["sentence"]).strip(), float(note["pinned_at"])) not in here
     ]
-    return board.imported(_pinboard(new)) if new else 0
+    return board.take_in(new)
 
 
 def restore(
@@ -131,8 +119,3 @@ def restore(
     selections.SelectionStore(state_dir).put(merged, named)
     tell(f"{len(named)} selections")
     return failed
-
-
-def _pinboard(notes: Any) -> bytes:
-    whole = {"schema": PINBOARD, "version": PINBOARD_VERSION, "pins": notes}
-    return json.dumps(whole).encode()

@@ -10,12 +10,32 @@ from dash.development.base_component import Component
 from backend.metric_learning import words
 from components import metric_methods as methods
 from components.insights_desk import graph
+from components.method_card import MethodCard
 from components.metric_state import LIKENESS, PAGE, UNITS
-from components.plot_card import plot_card
+from components.plot_card import Children, FirstState, plot_card
 
 __all__ = ["LIKENESS", "NOTIONS", "UNITS"]
 NOTIONS: Final = {name: name[:1].upper() + name[1:] for name in words.NOTIONS}
 TALL, LOW = 340, 300
+SAID: Final = {
+    "sweep": ("Sweep", "What happens to this image's embedding when one property changes?"),
+    "values": ("By value", "Which values of the property lie together: which rotation, which car?"),
+    "looks": ("Attribution", "Where does each loss look in this image?"),
+    "like": ("Likeness", "Which losses look at the same places?"),
+    "pair": ("Pair", "Which parts of two images does their distance rest on?"),
+    "ground": ("Backgrounds", "How much does retrieval rest on the background?"),
+    "focus": ("Focus", "How much more does a network look at the car than its area?"),
+    "swap": (
+        "One car, other backgrounds",
+        "What is this car near to once its background is changed?",
+    ),
+    "words": ("Words", "What is near to this image by a notion given in words alone?"),
+    "families": ("Families", "Do ranking and classification losses react to different properties?"),
+    "models": ("Your own models", "What do models of your own cluster the cars by?"),
+    "own": ("Your own embeddings", "What do embeddings of your own cluster by?"),
+    "made": ("Your own meshes", "What does a loss cluster renders of your meshes by?"),
+}
+"""Title and question of every card."""
 
 
 def place(name: str, kind: str = "") -> Component:
@@ -23,6 +43,31 @@ def place(name: str, kind: str = "") -> Component:
     # What scrolls can be scrolled by keys.
     keys: dict[str, Any] = {"tabIndex": 0} if kind == "scroll" else {}
     return html.Div(id=f"{PAGE}-{name}", className=f"metric-{kind or name}", **keys)
+
+
+def _card(
+    name: str,
+    body: Children,
+    method: MethodCard,
+    height_px: int,
+    *,
+    table: str = "",
+    controls: Component | None = None,
+    grows: bool = True,
+    state: FirstState = "loading",
+) -> Component:
+    """A card of :data:`SAID`, whose table has its name unless another is given."""
+    return plot_card(
+        f"{PAGE}-{name}",
+        *SAID[name],
+        body,
+        table=f"{PAGE}-{table or name}",
+        method=method,
+        controls=controls,
+        min_height_px=height_px,
+        grows=grows,
+        state=state,
+    )
 
 
 def sweep() -> Component:
@@ -37,17 +82,7 @@ def sweep() -> Component:
             className="metric-sweep",
         ),
     ]
-    return plot_card(
-        f"{PAGE}-sweep",
-        "Sweep",
-        "What happens to this image's embedding when one property changes?",
-        html.Div(body, className="metric-column"),
-        table=f"{PAGE}-sweep",
-        method=methods.SWEEP,
-        min_height_px=470,
-        grows=True,
-        state="loading",
-    )
+    return _card("sweep", html.Div(body, className="metric-column"), methods.SWEEP, 470)
 
 
 def by_value() -> Component:
@@ -56,90 +91,42 @@ def by_value() -> Component:
         html.Div(graph(f"{PAGE}-values-graph"), className="metric-sweep-plot"),
         place("values-view", "scroll"),
     ]
-    return plot_card(
-        f"{PAGE}-values",
-        "By value",
-        "Which values of the property lie together: which rotation, which car?",
-        html.Div(body, className="metric-sweep"),
-        table=f"{PAGE}-values",
-        method=methods.VALUES,
-        min_height_px=400,
-        grows=True,
-        state="loading",
-    )
+    return _card("values", html.Div(body, className="metric-sweep"), methods.VALUES, 400)
 
 
 def looks(likeness: Component) -> Component:
     """Maps of every loss, the matrix of their likeness, and the maps of a pair."""
-    strip = plot_card(
-        f"{PAGE}-looks",
-        "Attribution",
-        "Where does each loss look in this image?",
+    strip = _card(
+        "looks",
         html.Div([place("maps"), place("two")], className="metric-column"),
-        table=f"{PAGE}-looks",
-        method=methods.LOOKS,
-        min_height_px=470,
-        grows=True,
-        state="loading",
+        methods.LOOKS,
+        470,
     )
-    matrix = plot_card(
-        f"{PAGE}-like",
-        "Likeness",
-        "Which losses look at the same places?",
-        place("like-view", "scroll"),
-        table=f"{PAGE}-like",
-        method=methods.LIKE,
-        controls=likeness,
-        min_height_px=470,
-        state="loading",
+    matrix = _card(
+        "like", place("like-view", "scroll"), methods.LIKE, 470, controls=likeness, grows=False
     )
-    pair = plot_card(
-        f"{PAGE}-pair",
-        "Pair",
-        "Which parts of two images does their distance rest on?",
-        place("pair-view", "pair"),
-        table=f"{PAGE}-pair",
-        method=methods.PAIR,
-        min_height_px=190,
-        grows=True,
-        state="loading",
-    )
+    pair = _card("pair", place("pair-view", "pair"), methods.PAIR, 190)
     return html.Div([strip, matrix, pair], className="metric-looks")
 
 
 def ground() -> Component:
     """Robustness of five losses, and one image before other backgrounds."""
-    overall = plot_card(
-        f"{PAGE}-ground",
-        "Backgrounds",
-        "How much does retrieval rest on the background?",
+    overall = _card(
+        "ground",
         html.Div(graph(f"{PAGE}-ground-graph"), className="metric-fill"),
-        table=f"{PAGE}-ground",
-        method=methods.GROUND,
-        min_height_px=TALL,
-        state="loading",
+        methods.GROUND,
+        TALL,
+        grows=False,
     )
-    focus = plot_card(
-        f"{PAGE}-focus",
-        "Focus",
-        "How much more does a network look at the car than its area?",
+    focus = _card(
+        "focus",
         html.Div(graph(f"{PAGE}-focus-graph"), className="metric-fill"),
-        table=f"{PAGE}-ground",
-        method=methods.GROUND,
-        min_height_px=TALL,
-        state="loading",
+        methods.GROUND,
+        TALL,
+        table="ground",
+        grows=False,
     )
-    one = plot_card(
-        f"{PAGE}-swap",
-        "One car, other backgrounds",
-        "What is this car near to once its background is changed?",
-        place("swap-view", "swap"),
-        table=f"{PAGE}-swap",
-        method=methods.SWAP,
-        min_height_px=LOW,
-        grows=True,
-        state="loading",
-    )
+    one = _card("swap", place("swap-view", "swap"), methods.SWAP, LOW)
     return html.Div([overall, focus, one], className="metric-ground")
 
 
@@ -161,17 +148,8 @@ def words_panel(notion: Component) -> Component:
         className="metric-words-told",
     )
     body = [html.Div([asked, told], className="metric-words"), place("words-near", "two-rows")]
-    return plot_card(
-        f"{PAGE}-words",
-        "Words",
-        "What is near to this image by a notion given in words alone?",
-        html.Div(body, className="metric-column"),
-        table=f"{PAGE}-words",
-        method=methods.WORDS,
-        controls=notion,
-        min_height_px=520,
-        grows=True,
-        state="loading",
+    return _card(
+        "words", html.Div(body, className="metric-column"), methods.WORDS, 520, controls=notion
     )
 
 
@@ -181,34 +159,18 @@ def families(unit: Component) -> Component:
         html.Div(graph(f"{PAGE}-families-graph"), className="metric-families-plot"),
         place("families-view", "scroll"),
     ]
-    return plot_card(
-        f"{PAGE}-families",
-        "Families",
-        "Do ranking and classification losses react to different properties?",
+    return _card(
+        "families",
         html.Div(body, className="metric-families"),
-        table=f"{PAGE}-families",
-        method=methods.FAMILIES,
+        methods.FAMILIES,
+        400,
         controls=unit,
-        min_height_px=400,
-        grows=True,
-        state="loading",
     )
 
 
 def own(distance: Component) -> Component:
     """The user's models; where files are dropped, and what they say."""
-    models = plot_card(
-        f"{PAGE}-models",
-        "Your own models",
-        "What do models of your own cluster the cars by?",
-        place("models-view", "scroll"),
-        table=f"{PAGE}-models",
-        method=methods.MODELS,
-        controls=distance,
-        min_height_px=120,
-        grows=True,
-        state="loading",
-    )
+    models = _card("models", place("models-view", "scroll"), methods.MODELS, 120, controls=distance)
     return html.Div([models, _embeddings(), _meshes()], className="metric-owns")
 
 
@@ -223,28 +185,14 @@ def _embeddings() -> Component:
             className="metric-own",
         ),
     ]
-    return plot_card(
-        f"{PAGE}-own",
-        "Your own embeddings",
-        "What do embeddings of your own cluster by?",
-        html.Div(body, className="metric-column"),
-        table=f"{PAGE}-own",
-        method=methods.OWN,
-        min_height_px=190,
-        grows=True,
-        state="ready",
-    )
+    return _card("own", html.Div(body, className="metric-column"), methods.OWN, 190, state="ready")
 
 
 def _meshes() -> Component:
-    return plot_card(
-        f"{PAGE}-made",
-        "Your own meshes",
-        "What does a loss cluster renders of your meshes by?",
+    return _card(
+        "made",
         html.Div([place("made-form"), place("made-view", "made")], className="metric-column"),
-        table=f"{PAGE}-made",
-        method=methods.MADE,
-        min_height_px=190,
-        grows=True,
+        methods.MADE,
+        190,
         state="ready",
     )

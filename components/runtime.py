@@ -54,6 +54,7 @@ class Services:
     def close(self) -> None:
         """End the workers and let go of the database and the state folder."""
         self.jobs.close()
+        registry.leave(self.engine)
         self.engine.dispose()
         if self.claim:
             self.claim.close()

@@ -109,8 +109,9 @@ class Registry:
     just been asked: pages must not wait for its time-out one after another.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, is_ours: bool = False) -> None:
         self.engine = engine
+        self.is_ours = is_ours  # opened by this module, which then also lets go of it
         self._lock = threading.Lock()
         self._held: tuple[float, dict[str, OwnModel], dict[str, OwnSet]] | None = None
         self._refused: tuple[float, StorageFull] | None = None
@@ -238,12 +239,23 @@ _opening = threading.Lock()
 
 def use(engine: Engine | None, settings: Settings | None = None) -> None:
     """Makes ``engine`` the place where this process looks, with these settings; None forgets it."""
-    _current.clear()
+    held = _current.pop("here", None)
     _settings.clear()
+    if held is not None and held.is_ours:
+        held.engine.dispose()
     if engine is not None:
         _current["here"] = Registry(engine)
     if settings is not None:
         _settings.append(settings)
+
+
+def leave(engine: Engine) -> None:
+    """Looks at ``engine`` no more, if it did: whose it was is about to let go of it, and a question
+    behind that would open connections that nobody closes.
+    """
+    held = _current.get("here")
+    if held is not None and held.engine is engine:
+        use(None)
 
 
 def settings() -> Settings:
@@ -287,7 +299,7 @@ def _opened(url: str) -> Registry:
 
     engine = open_engine(url)
     migrations.upgrade(engine)
-    return Registry(engine)
+    return Registry(engine, is_ours=True)
 
 
 def models() -> dict[str, OwnModel]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend import catalog, metrics
+from backend import metrics
 from backend.cache import ArrayStore
 from backend.errors import BadRequest
 from backend.metric_learning import (
@@ -26,10 +26,9 @@ from backend.metric_learning import (
     work,
 )
 from backend.protocols import Arrays
-from backend.registry import adding, store
+from backend.registry import adding
 from tests import own_models as files
-
-SHOWN, ALL = 24, 36
+from tests.few_cars import ALL, SHOWN, added, few_cars
 
 
 class Ticket:
@@ -49,31 +48,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> ArrayStore:
 
 
 @pytest.fixture(autouse=True)
-def few_cars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty registry, and a test set of a few images."""
-    monkeypatch.setenv("LOUPE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("LOUPE_DEVICE", "cpu")
-    whole = shipped.table().iloc[:ALL]
-    monkeypatch.setattr(shipped, "table", lambda: whole)
-    monkeypatch.setattr(shipped, "SHOWN", SHOWN)
-    monkeypatch.setattr(renders, "PART", 12)
-    monkeypatch.setattr(columns, "PERMUTATIONS", 99)
-    shipped.held_properties.cache_clear()
-    store.use(None)
-    yield
-    store.use(None)
-    shipped.held_properties.cache_clear()
-    catalog._own.cache_clear()
-
-
-def added(kind: str, folder: Path) -> None:
-    """One kind of the tiny classifier, whose answers are ±8 times the brightness, as ``mine``."""
-    if kind == "torch.export":
-        adding.add_model(str(files.exported(folder / "m.pt2")), "mine", {})
-    elif kind == "torchscript":
-        adding.add_model(str(files.scripted(folder / "m.pt")), "mine", {"input": "1x12x12"})
-    else:
-        adding.add_model(str(files.onnx_file(folder / "m.onnx")), "mine", {})
+    with few_cars(tmp_path, monkeypatch):
+        yield
 
 
 def run(name: str, asked: dict[str, Any], results: ArrayStore) -> Arrays:

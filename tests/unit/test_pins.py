@@ -8,7 +8,7 @@ import json
 import pytest
 from PIL import Image
 
-from backend import migrations
+from backend import migrations, workspace
 from backend.database import open_engine
 from backend.errors import BadRequest, NotFound
 from backend.pins import PinStore
@@ -66,10 +66,17 @@ def test_a_file_brings_the_same_board_back(board: PinStore):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda whole: whole | {"schema": "other"}, "not a pinboard"),
+        (lambda whole: whole | {"schema": "other"}, "no pinboard of Loupe"),
         (lambda whole: whole | {"version": 9}, "version 9"),
+        (lambda whole: whole | {"pins": {}}, "no list of pins"),
         (lambda whole: whole | {"pins": [{}]}, "Pin 1 says no"),
         (lambda whole: whole | {"pins": [whole["pins"][0] | {"picture": "!"}]}, "not base64"),
+        (
+            lambda whole: (
+                whole | {"pins": whole["pins"] + [whole["pins"][0] | {"picture": "eA=="}]}
+            ),
+            "not an image",
+        ),
         (lambda whole: whole | {"pins": [whole["pins"][0] | {"url": "//x.org"}]}, "not a page"),
         (lambda whole: whole | {"pins": [whole["pins"][0] | {"pinned_at": "now"}]}, "no time"),
     ],
@@ -80,6 +87,14 @@ def test_a_file_that_is_not_right_adds_nothing(board: PinStore, change, sentence
     with pytest.raises(BadRequest, match=sentence):
         board.imported(json.dumps(whole).encode())
     assert len(board.all()) == 1
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff", b"[" * 100_000, b"[]", b"null"])
+def test_what_is_no_json_of_ours_is_a_sentence(board: PinStore, data: bytes):
+    with pytest.raises(BadRequest, match=r"not JSON|no pinboard"):
+        board.imported(data)
+    with pytest.raises(BadRequest, match=r"not JSON|no project"):
+        workspace.read(data)
 
 
 @pytest.mark.parametrize("url", ["https://x.org", "//x.org", "javascript:alert(1)", ""])

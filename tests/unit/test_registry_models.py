@@ -11,8 +11,11 @@ from backend import catalog
 from backend.errors import BadRequest, NotFound
 from backend.protocols import ModelBackend, SupportsGradients
 from backend.registry import adding, store, views
+from backend.settings import Settings
 from backend.zoom import maps
+from components.runtime import create_services
 from tests import own_models as own
+from tests.fake_work import WORKS
 from tests.own_registry import own_registry
 
 KINDS = ["torch.export", "fixed", "torchscript", "safetensors", "onnx", "onnx-softmax", "served"]
@@ -131,6 +134,19 @@ def test_other_processes_see_it_and_removing_forgets_it(state: Path):
     with pytest.raises(NotFound, match="no model 'mine'"):
         catalog.card("mine")
     assert (state / "m.onnx").exists()
+
+
+def test_whoever_asks_behind_the_end_of_an_app_leaves_no_connection_open(state: Path):
+    services = create_services(Settings.from_env(), WORKS)
+    assert store.required().engine is services.engine
+    services.close()
+    assert store.models() == {}
+    assert services.engine.pool.checkedin() == 0
+    ours = store.required().engine
+    assert ours is not services.engine
+    assert ours.pool.checkedin() == 1
+    store.use(None)
+    assert ours.pool.checkedin() == 0
 
 
 def test_a_transformers_folder(state: Path):
