@@ -6,25 +6,32 @@
 window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
-    const OTHER = 7;  // the last colour stands for all further classes
+    const OTHER = 6, NONE = 7;  // the last two colours: all further classes where there are more than seven, and no label
     const at = (id) => document.getElementById(id);
-    let held = null;  // {host, plot, drawn, selected}
+    let held = null;  // {host, plot, drawn, selected, classes, kinds}
 
-    const colours = () => Array.from({length: OTHER + 1}, (_, i) => getComputedStyle(at("images-map")).getPropertyValue(`--lp-model-${i}`).trim());
-    const kind = (label) => (label >= 0 && label < OTHER ? label : OTHER);
+    const isCut = (classes) => classes.length > NONE;
+    function colours(classes) {
+        const style = getComputedStyle(at("images-map")), token = (name) => style.getPropertyValue(`--lp-${name}`).trim();
+        const list = Array.from({length: NONE}, (_, i) => token(`model-${isCut(classes) && i === OTHER ? NONE : i}`));
+        return [...list, token("unknown")];
+    }
+    const kind = (label, classes) => (label < 0 ? NONE : isCut(classes) ? Math.min(label, OTHER) : label);
 
     /** The rows with both numbers, and where they lie. */
-    function placed({arrays, extra}) {
+    function placed({about, arrays, extra}) {
         const [across, up] = [extra.arrays.x.data, extra.arrays.y.data];
         const ids = Int32Array.from(Array.from(across.keys()).filter((row) => Number.isFinite(across[row]) && Number.isFinite(up[row])));
         const labels = arrays.labels.data;
-        return {x: Float32Array.from(ids, (row) => across[row]), y: Float32Array.from(ids, (row) => up[row]), kinds: Uint8Array.from(ids, (row) => kind(labels[row])), ids};
+        return {x: Float32Array.from(ids, (row) => across[row]), y: Float32Array.from(ids, (row) => up[row]), kinds: Uint8Array.from(ids, (row) => kind(labels[row], about.classes)), ids};
     }
 
-    function key({classes}, kinds) {
-        const {el} = loupe.dom, list = colours(), used = [...new Set(kinds)].sort((a, b) => a - b);
-        const name = (i) => (i < OTHER ? classes[i] : classes.length > OTHER ? "other classes, or none" : "no label");
-        at("images-map-key").replaceChildren(...used.map((i) => el("span", {}, el("i", {style: `background:${list[i]}`}), name(i))));
+    /** The colours of the points and of their legend, in the theme of now. */
+    function paint() {
+        const {el} = loupe.dom, {classes, kinds} = held, list = colours(classes);
+        const name = (i) => (i === NONE ? "no label" : isCut(classes) && i === OTHER ? `the other ${classes.length - OTHER} classes` : classes[i]);
+        held.plot.colours(list);
+        at("images-map-key").replaceChildren(...kinds.map((i) => el("span", {}, el("i", {style: `background:${list[i]}`}), name(i))));
     }
 
     function show(now, selected) {
@@ -34,17 +41,20 @@ window.loupe = window.loupe || {};
         const host = at("images-map-points"), drawn = `${now.about.fingerprint}/${now.extra.key}`;
         if (held?.host !== host) {
             held?.plot.destroy();
-            held = {host, plot: loupe.scatter.create(host, {label: "Imported projection: lasso to select", colours: colours(), onSelect: ({ids}) => held.selected(Array.from(ids))})};
+            held = {host, plot: loupe.scatter.create(host, {label: "Imported projection: lasso to select", onSelect: ({ids}) => held.selected(Array.from(ids))})};
         }
         held.selected = selected;
         if (held.drawn === drawn) return;
         held.drawn = drawn;
         const points = placed(now);
+        Object.assign(held, {classes: now.about.classes, kinds: [...new Set(points.kinds)].sort((a, b) => a - b)});
+        paint();
         held.plot.setPoints(points);
-        key(now.about, points.kinds);
     }
 
     function mark(ids) { if (held?.host.isConnected) held.plot.mark(ids); }
+
+    loupe.theme.onChange(() => { if (held?.kinds && held.host.isConnected) paint(); });
 
     loupe.imagesMap = {show, mark};
 })(window.loupe);

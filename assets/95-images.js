@@ -219,6 +219,7 @@ window.dash_clientside = window.dash_clientside || {};
     }
 
     function move(to) {
+        if (!order.length) return;
         focus = Math.min(Math.max(to, 0), order.length - 1);
         bringIntoView(focus);
         draw();
@@ -227,6 +228,7 @@ window.dash_clientside = window.dash_clientside || {};
     }
 
     function choose(i, isRange) {
+        if (!order.length) return;
         const held = new Set(mine()), row = order[i];
         if (isRange && lastClick >= 0) {
             for (let k = Math.min(i, lastClick); k <= Math.max(i, lastClick); k += 1) held.add(order[k]);

@@ -1,8 +1,8 @@
 """``python -m backend render LINK out.html``: a page as a file, without a window.
 
 The app itself draws the page in a headless Chromium; what is written is what its own "Export
-report" writes, or a picture of the whole page. Where there is no Chromium, the .html holds the
-tables of the page in place of its plots.
+report" writes, or a picture of the whole page. Of a page without plots the .html holds that
+picture. Where there is no Chromium, it holds the tables of the page in place of its plots.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,8 @@ QUIET_S: Final = 2.0  # so long must a page have asked for nothing and no job ha
 BUSY: Final = ("queued", "running")
 PAUSE_MS: Final = 200
 ANSWER_S: Final = 60.0
+LOST: Final = "#main .lp-lost"  # what an address that is no page shows
+REPORT: Final = "() => loupe.card.all().length ? loupe.report.build() : null"
 
 
 class NoBrowser(BadRequest):
@@ -127,7 +129,6 @@ def _server(url: str) -> Iterator[str]:
 
 def _draw(playwright: Any, url: str, asked: argparse.Namespace) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    until_s = time.monotonic() + asked.timeout
     with playwright.sync_playwright() as driver:
         try:
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -138,17 +139,34 @@ def _draw(playwright: Any, url: str, asked: argparse.Namespace) -> None:
         scheme = "dark" if asked.dark else "light"
         size = {"width": asked.width, "height": 900}
         page = browser.new_context(viewport=size, color_scheme=scheme).new_page()
-        traffic = _Traffic(page)
         try:
-            page.goto(url, timeout=1000 * asked.timeout)
-            page.wait_for_selector("#main .lp-page", timeout=1000 * asked.timeout)
-            traffic.rest(until_s)
-            _write(page, asked.out, asked.timeout)
+            draw(page, url, [asked.out], asked.timeout)
         except playwright.Error as error:
             first = str(error).splitlines()[0][:200]
             raise BackendError("The page could not be drawn.", first) from error
         finally:
             browser.close()
+
+
+def draw(page: Any, url: str, outs: Sequence[Path], timeout_s: float) -> None:
+    """Opens an address of the app in a tab, waits until it rests, and writes it to files.
+
+    Raises:
+        BadRequest: the address is no page of the app.
+        BackendError: the page did not come to rest in time.
+    """
+    until_s = time.monotonic() + timeout_s
+    traffic = _Traffic(page)
+    page.goto(url, timeout=1000 * timeout_s)
+    page.wait_for_selector("#main .lp-page", timeout=1000 * timeout_s)
+    if page.locator(LOST).count():
+        raise BadRequest(
+            f"{urlsplit(url).path[:80]!r} is no page of this app.",
+            "Copy the link from the address bar.",
+        )
+    traffic.rest(until_s)
+    for out in outs:
+        _write(page, out)
 
 
 def _still(base: str, path: str, out: Path, missing: NoBrowser) -> None:
@@ -214,10 +232,13 @@ def _jobs_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/_jobs"
 
 
-def _write(page: Any, out: Path, timeout_s: float) -> None:
+def _write(page: Any, out: Path) -> None:
     if out.suffix.lower() == ".png":
         page.screenshot(path=out, full_page=True)
         return
-    with page.expect_download(timeout=1000 * timeout_s) as started:
-        page.click("#report-button")
-    started.value.save_as(out)
+    text = page.evaluate(REPORT)
+    if text is None:
+        words = page.locator("#main").inner_text()
+        text = static_page.pictured(page.url, words, page.screenshot(full_page=True))
+    data = text.encode("utf-8", "replace")  # what is typed may hold half a character
+    write_atomic(out, lambda file: file.write(data))

@@ -1,11 +1,13 @@
 """A page of the app as a still document, for machines without a browser.
 
 It holds what can be told without drawing: every card with its question, its method and the table
-behind its plot, by the same tables that the page offers for download, from stored results.
+behind its plot, by the same tables that the page offers for download, from stored results. Of a
+page without cards a browser's picture of it can be put into such a document.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +19,15 @@ from backend.errors import BackendError
 MOST_ROWS: Final = 200  # of a table, as in the report that a browser writes
 DIGITS: Final = 4
 CARD: Final = "plot-card"
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{font:14px/1.5 system-ui,sans-serif;max-width:960px;margin:24px auto;padding:0 16px}"
     "section{border-top:1px solid #8888;margin-top:24px}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "td,th{padding:2px 12px 2px 0;text-align:left;vertical-align:top}.scroll{overflow-x:auto}"
-    ".n{text-align:right}.said{border-left:3px solid #888;padding-left:12px}"
+    ".n{text-align:right}img{max-width:100%}pre{white-space:pre-wrap}"
+    ".said{border-left:3px solid #888;padding-left:12px}"
 )
 
 
@@ -86,6 +89,24 @@ def document(ask: Ask, path: str, reason: str) -> str:
     parts = [_card(ask, card, {**state, "selection": None, "url": path}) for card in page.cards]
     nothing = '<p class="said">This page has no cards with plots or tables.</p>'
     return _framed(page, path, reason, parts or [nothing])
+
+
+def pictured(url: str, words: str, picture: bytes) -> str:
+    """A page that has no cards as one HTML document that loads nothing.
+
+    Args:
+        url: its address.
+        words: all it says, the heading first.
+        picture: a PNG of it.
+    """
+    title, _, rest = words.strip().partition("\n")
+    data = base64.b64encode(picture).decode()
+    body = (
+        f"<p>The live view: <code>{escape(url)}</code></p>"
+        f'<img src="data:image/png;base64,{data}" alt="A picture of the page; its words are below">'
+        f"<details><summary>Its words</summary><pre>{escape(rest.strip())}</pre></details>"
+    )
+    return _document(title, body)
 
 
 def read(layout: Any) -> Page:
@@ -179,11 +200,18 @@ def _framed(page: Page, path: str, reason: str, parts: Sequence[str]) -> str:
         if value not in (None, "", [])
     )
     state = f"<details><summary>State of the page</summary><table>{values}</table></details>"
+    body = (
+        f"<p>{escape(page.question)}</p>"
+        f'<p class="said">{escape(reason)}</p><p>The live view: <code>{escape(path)}</code></p>'
+        f"{state if values else ''}{''.join(parts)}"
+    )
+    return _document(page.title, body)
+
+
+def _document(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{escape(page.title)} · Loupe</title><style>{STYLE}</style></head><body>"
-        f"<h1>{escape(page.title)}</h1><p>{escape(page.question)}</p>"
-        f'<p class="said">{escape(reason)}</p><p>The live view: <code>{escape(path)}</code></p>'
-        f"{state if values else ''}{''.join(parts)}</body></html>\n"
+        f"<title>{escape(title)} · Loupe</title><style>{STYLE}</style></head><body>"
+        f"<h1>{escape(title)}</h1>{body}</body></html>\n"
     )

@@ -13,7 +13,7 @@ from backend import wire
 from backend.errors import NotFound
 from backend.protocols import JSON
 from backend.registry import computed, index, sets, store
-from backend.registry.index import Index
+from backend.registry.gathered import Index
 from backend.registry.store import OwnSet
 from components.images_state import MARKS, items_of
 from components.library_routes import NAME

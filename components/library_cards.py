@@ -75,7 +75,7 @@ def model_card(held: OwnModel) -> html.Article:
             _foot(
                 "model",
                 spec.name,
-                held.added_at,
+                f"Added {_moment(held.added_at)}",
                 [_button("Edit", "edit", spec.name, "adjustments")] if spec.task == TASK else [],
             ),
             edit_form(held.spec) if spec.task == TASK else html.Span(hidden=True),
@@ -123,7 +123,7 @@ def set_card(held: OwnSet) -> html.Article:
             _problems(found),
             _pairs(held),
             _views(views.of_set(held)),
-            _foot("set", spec.name, held.added_at, [again]),
+            _foot("set", spec.name, _indexed(held), [again]),
         ],
         className="lp-card lp-fact-card library-card",
         id=f"library-set-{spec.name}",
@@ -280,11 +280,21 @@ def _view(view: views.View) -> Component:
     )
 
 
-def _foot(kind: str, name: str, added_at: float, more: Sequence[Component]) -> Component:
-    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(added_at))
+def _moment(at_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_s))
+
+
+def _indexed(held: OwnSet) -> str:
+    """When its files were looked at, and how much of them had to be read for that."""
+    read, count = int(held.summary["read"]), int(held.summary["items"])
+    told = "all read" if read == count else f"{read:,} of {count:,} read" if read else "unchanged"
+    return f"Indexed {_moment(held.added_at)}, {told}"
+
+
+def _foot(kind: str, name: str, told: str, more: Sequence[Component]) -> Component:
     remove = _button("Remove", "remove", name, "trash", kind)
     return html.Div(
-        [html.Span(f"Added {day}", className="lp-muted lp-small"), *more, remove],
+        [html.Span(told, className="lp-muted lp-small"), *more, remove],
         className="library-foot",
     )
 

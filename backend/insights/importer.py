@@ -93,6 +93,19 @@ def preview(upload: Upload, given: Given = "") -> dict[str, Any]:
     }
 
 
+def image_names(upload: Upload, given: Given = "") -> list[str]:
+    """The images that a table names, once each.
+
+    Raises:
+        BadRequest: the table cannot be read, or a column is not there.
+    """
+    frame = read_table(upload.data, upload.name)
+    said = column_map([str(column) for column in frame.columns], given)
+    if not said.image:
+        return []
+    return [name for name in dict.fromkeys(map(cell_text, frame[said.image])) if name]
+
+
 def read(
     upload: Upload,
     given: Given = "",

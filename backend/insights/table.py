@@ -117,9 +117,7 @@ def column_map(columns: Sequence[str], given: str | Mapping[str, Any] = "") -> C
     for meaning, names in ALIASES.items():
         if meaning not in said:
             hit = next((lower[name] for name in names if name in lower), "")
-            said[meaning] = (hit,) if meaning == "text" and hit else (hit or ())
-            if meaning != "text":
-                said[meaning] = hit
+            said[meaning] = hit if meaning != "text" else (hit,) if hit else ()
     found = ColumnMap(**said)
     for name in found.columns():
         if name not in columns:

@@ -16,6 +16,7 @@ from backend.items import to_batch
 from backend.protocols import F32, Progress
 from backend.registry import (
     building,
+    earlier,
     guess,
     index,
     items,
@@ -27,8 +28,10 @@ from backend.registry import (
     views,
 )
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier
 from backend.registry.named import is_named
 from backend.registry.spec import PAIRS, TASK, ModelSpec, from_json
+from backend.registry.store import OwnSet
 from backend.registry.validate import Report
 
 
@@ -122,28 +125,53 @@ def add_set(
 
 def index_again(name: str, progress: Progress = quiet) -> Mapping[str, Any]:
     """Reads what is new or changed in a registered set. Raises as :func:`add_set`."""
-    return _indexed(store.required().set(name).spec, progress)
+    held = store.required().set(name)
+    if not _is_unchanged(held):
+        return _indexed(held.spec, progress)
+    progress(1, 1)
+    summary = {**held.summary, "read": 0}
+    _put(held.spec, held.fingerprint, summary)
+    return summary
+
+
+def _is_unchanged(held: OwnSet) -> bool:
+    """Whether a set that is read as one has the files it had, and what was made of it is there."""
+    stamp = earlier.whole(held.spec)
+    if not stamp or held.summary.get(index.WHOLE) != f"{stamp:016x}":
+        return False
+    if held.spec.kind == "contents":
+        from backend.registry.sets import contents  # pandas
+
+        if not contents.is_held(str(held.summary["opens"]["key"])):
+            return False
+    return index.known(held.spec).index is not None
 
 
 def _indexed(spec: SetSpec, progress: Progress) -> Mapping[str, Any]:
     asked = spec
     if spec.kind != "arrays" and _are_own_names(spec):
         asked = spec.changed({"classes": []})  # a new class folder is a new class
-    before = store.sets().get(spec.name)
-    made, fingerprint, summary = index.build(asked, progress)
+    before, known = store.sets().get(spec.name), index.known(spec)
+    made, fingerprint, summary = index.build(asked, progress, known)
     if (
         before
         and before.spec.kind == "contents"
-        and before.summary.get("opens") != summary["opens"]
+        and before.summary.get("opens") != summary.get("opens")
     ):
         _forget_contents(before.summary)
-    store.required().put_set(made, fingerprint, summary)
-    held = store.required().set(made.name)
-    if made.kind == "pairs":
-        language.place_set(made.name)
-    for size in views.sizes_of(held):
-        items.prepare(made.name, size)
+    _put(made, fingerprint, summary, known)
     return summary
+
+
+def _put(
+    spec: SetSpec, fingerprint: str, summary: Mapping[str, Any], known: Earlier = earlier.NOTHING
+) -> None:
+    """Writes a set down as it was indexed, and makes of it what views would wait for."""
+    store.required().put_set(spec, fingerprint, summary)
+    if spec.kind == "pairs":
+        language.place_set(spec.name, known)
+    for size in views.sizes_of(store.required().set(spec.name)):
+        items.prepare(spec.name, size)
 
 
 def _are_own_names(spec: SetSpec) -> bool:

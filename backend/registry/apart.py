@@ -15,7 +15,6 @@ from backend.registry import index, store
 from backend.registry.gathered import Seen
 
 WORK: Final = "registry.files"
-Stamp = tuple[str, float, float]  # name, time of change, size
 
 
 def part(params: Mapping[str, JSON], start: int, stop: int) -> Arrays:
@@ -23,7 +22,7 @@ def part(params: Mapping[str, JSON], start: int, stop: int) -> Arrays:
     machine that asks says why.
     """
     paths = cast(Sequence[str], params["paths"])[start:stop]
-    looked = [index._looked_at((Path(path), None))[0] for path in paths]
+    looked = [index.looked_at(Path(path))[0] for path in paths]
     thumbs = [b"" if one is None else one.thumb for one in looked]
     return {
         "shas": np.array(["" if one is None else one.sha for one in looked], np.str_),
@@ -34,9 +33,9 @@ def part(params: Mapping[str, JSON], start: int, stop: int) -> Arrays:
     }
 
 
-def looked(asked: Mapping[Stamp, Path], progress: Progress) -> dict[Stamp, Callable[[], Seen]]:
-    """What the readable ones of these files are, by the cluster of ``LOUPE_RAY_ADDRESS``; nothing
-    where none is set.
+def looked(asked: Mapping[int, Path], progress: Progress) -> dict[int, Callable[[], Seen]]:
+    """What the readable ones of these files are by their stamps, from the cluster of
+    ``LOUPE_RAY_ADDRESS``; nothing where none is set.
 
     Raises:
         BadRequest, BackendError: as :func:`backend.cluster.ray_jobs.run`.
@@ -49,7 +48,7 @@ def looked(asked: Mapping[Stamp, Path], progress: Progress) -> dict[Stamp, Calla
     held = ArrayStore(settings.state_dir / "results", settings.cache_bytes)
     params: dict[str, JSON] = {
         "paths": [str(path) for path in asked.values()],
-        "stamps": [[changed, size] for _, changed, size in asked],
+        "stamps": [f"{stamp:016x}" for stamp in asked],
     }
     made = ray_jobs.anywhere(WORK, params, held, progress)
     ends = np.cumsum(made["lengths"])

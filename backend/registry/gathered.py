@@ -32,7 +32,8 @@ class Rows:
         hashes: (n,) 16 hex digits of each content's sha256.
         sizes: (n, 2) width and height in px.
         looks: (n, 72) each picture in grey on 9 × 8 px, by which near-duplicates are found.
-        stamps: (n, 2) time of change and size of each file, by which a change is noticed.
+        stamps: (n,) uint64 of the files behind each item, by which a change is noticed; see
+            :mod:`backend.registry.earlier`. 0 where an item has none of its own.
         starts: (n + 1,) where each thumbnail begins among the bytes of all.
         marks: (n,) doubles, leaks and conflicts as bits of :mod:`backend.registry.duplicates`.
     """
@@ -43,7 +44,7 @@ class Rows:
     hashes: NDArray[Any]
     sizes: NDArray[np.int32]
     looks: NDArray[np.uint8]
-    stamps: NDArray[np.float64]
+    stamps: NDArray[np.uint64]
     starts: NDArray[np.int64]
     marks: NDArray[np.uint8]
 
@@ -59,6 +60,26 @@ class Seen:
     size: tuple[int, int]
     look: NDArray[np.uint8]
     thumb: bytes
+
+
+@dataclass(slots=True)
+class Index(Rows):
+    """What is known of every image.
+
+    Attributes:
+        thumbs: WebP bytes one after the other, read from disk as they are used.
+    """
+
+    thumbs: NDArray[np.uint8]
+
+    def thumb(self, row: int) -> bytes:
+        """The thumbnail of a row as WebP."""
+        return self.thumbs[self.starts[row] : self.starts[row + 1]].tobytes()
+
+    def seen(self, row: int) -> Seen:
+        """What was seen of a row, thumbnail and all."""
+        width, height = self.sizes[row].tolist()
+        return Seen(str(self.hashes[row]), (width, height), self.looks[row], self.thumb(row))
 
 
 class Gathered:
@@ -91,8 +112,8 @@ class Gathered:
         self._sizes.append(one.size)
         self._looks += one.look.tobytes()
 
-    def rows(self, names: Sequence[str], splits: Sequence[str]) -> Rows:
-        """What was gathered, without labels, stamps and marks as yet."""
+    def rows(self, names: Sequence[str], splits: Sequence[str], stamps: Sequence[int]) -> Rows:
+        """What was gathered, without labels and marks as yet."""
         n = len(self._shas)
         return Rows(
             names=np.array(names, np.str_),
@@ -101,7 +122,7 @@ class Gathered:
             hashes=np.array(self._shas, np.str_),
             sizes=np.array(self._sizes, np.int32).reshape(-1, 2),
             looks=np.frombuffer(self._looks, np.uint8).reshape(n, LOOK[0] * LOOK[1]),
-            stamps=np.zeros((n, 2)),
+            stamps=np.array(stamps, np.uint64),
             starts=np.array(self._starts, np.int64),
             marks=np.zeros(n, np.uint8),
         )

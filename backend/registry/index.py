@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -27,7 +27,8 @@ from backend.files import private_folder, write_atomic
 from backend.protocols import U8, Progress
 from backend.registry import arrays, reading, sets, store
 from backend.registry.data_spec import PICTURES, SetSpec
-from backend.registry.gathered import FIELDS, LOOK, Gathered, Rows, Seen
+from backend.registry.earlier import STAMPS, Earlier, stamp_of, whole
+from backend.registry.gathered import FIELDS, LOOK, Gathered, Index, Rows, Seen
 from backend.uploads import BROKEN, FORMATS, MAX_PIXELS, MODES, flattened
 
 THUMB_PX: Final = 96
@@ -35,24 +36,7 @@ THREADS: Final = 2
 CHUNK: Final = 256
 SHOWN_PROBLEMS: Final = 50
 WHOLE_PX: Final = 4_000_000  # of files that are decoded whole
-
-
-@dataclass(slots=True)
-class Index(Rows):
-    """What is known of every image.
-
-    Attributes:
-        thumbs: WebP bytes one after the other, read from disk as they are used.
-    """
-
-    thumbs: NDArray[np.uint8]
-
-    def thumb(self, row: int) -> bytes:
-        """The thumbnail of a row as WebP."""
-        return self.thumbs[self.starts[row] : self.starts[row + 1]].tobytes()
-
-
-Known = Mapping[tuple[str, float, float], Callable[[], Seen]]  # by name, time of change and size
+WHOLE: Final = "whole"  # in a summary: the stamp of a set that is read as one
 
 
 def folder(name: str) -> Path:
@@ -85,33 +69,57 @@ def _loaded(path: Path, changed_ns: int) -> Index:
         blank = np.zeros(len(held["names"]), np.uint8)
         marks = file["marks"] if "marks" in file.files else blank
     thumbs = np.load(path.with_name("thumbs.npy"), mmap_mode="r", allow_pickle=False)
+    if len(thumbs) != held["starts"][-1]:
+        raise ValueError("the thumbnails are those of another index")  # it was left half written
     return Index(**held, thumbs=thumbs, marks=marks)
 
 
-def build(spec: SetSpec, progress: Progress) -> tuple[SetSpec, str, dict[str, Any]]:
+def known(spec: SetSpec) -> Earlier:
+    """What the last index of a set knew; nothing where it is gone or was left half written."""
+    try:
+        old = load(spec.name)
+    except BackendError:
+        return Earlier()
+    if old.stamps.ndim != 1:  # an index of an earlier version
+        return Earlier()
+    if spec.kind in PICTURES:
+        return Earlier(old)
+    arrays = sets.kept(spec.name)
+    is_whole = STAMPS in arrays and np.array_equal(arrays[STAMPS], old.stamps)
+    return Earlier(old, arrays) if is_whole else Earlier()
+
+
+def build(
+    spec: SetSpec, progress: Progress, earlier: Earlier | None = None
+) -> tuple[SetSpec, str, dict[str, Any]]:
     """Indexes a set and stores that; the spec with its classes, its fingerprint and its summary.
+
+    Args:
+        earlier: as :func:`known` found it, unless it is to be asked here.
 
     Raises:
         BadRequest: nothing of it can be used. Cancelled: by ``progress``.
     """
     with closing(Gathered(store.home() / "sets")) as gathered:
-        return _built(spec, gathered, progress)
+        return _built(spec, gathered, progress, earlier or known(spec))
 
 
 def _built(
-    spec: SetSpec, gathered: Gathered, progress: Progress
+    spec: SetSpec, gathered: Gathered, progress: Progress, earlier: Earlier
 ) -> tuple[SetSpec, str, dict[str, Any]]:
-    more: Mapping[str, Any] = {}
+    stamp = whole(spec)  # before anything is read: what changes meanwhile is read the next time
+    more: dict[str, Any] = {WHOLE: f"{stamp:016x}"} if stamp else {}
     if spec.kind not in PICTURES:
-        content = sets.content(spec, progress)
-        sets.keep(spec.name, content.arrays)
-        more = {"opens": dict(content.opens), "notes": content.notes}
-        index, texts = _of_content(content, gathered)
-        problems, fresh = content.problems, len(index.names)
+        content = sets.content(spec, progress, earlier)
+        index, texts = _of_content(content, gathered, earlier)
+        sets.keep(spec.name, {**content.arrays, STAMPS: index.stamps})
+        more |= {"opens": dict(content.opens), "notes": content.notes}
+        problems = content.problems
     elif spec.kind == "arrays":
-        index, problems, texts, fresh = _of_arrays(spec, gathered, progress)
+        index, problems, texts = _of_arrays(spec, gathered, progress)
     else:
-        index, problems, texts, fresh = _of_files(spec, gathered, progress)
+        index, problems, texts = _of_files(spec, gathered, progress, earlier)
+    fresh = sum(one not in earlier for one in index.stamps.tolist())
     classes = reading.classes_of(spec, texts)
     place = {label: number for number, label in enumerate(classes)}
     index.labels = np.array([place.get(text, -1) for text in texts], np.int64)
@@ -159,55 +167,68 @@ def _counts(texts: NDArray[Any]) -> dict[str, int]:
 
 
 def _of_files(
-    spec: SetSpec, gathered: Gathered, progress: Progress
-) -> tuple[Rows, list[tuple[int, str]], list[str], int]:
+    spec: SetSpec, gathered: Gathered, progress: Progress, earlier: Earlier
+) -> tuple[Rows, list[tuple[int, str]], list[str]]:
     from backend.registry import apart
 
     found = reading.listed(spec)
-    old = _known(spec.name)
     problems, kept = list(found.problems), []
-    stamps = [_stamp(path) for path in found.paths]
-    named = zip(found.names, stamps, found.paths, strict=True)
-    files = {(name, *stamp): path for name, stamp, path in named}
-    elsewhere = apart.looked({key: files[key] for key in files if key not in old}, progress)
-    old, fresh = {**old, **elsewhere}, len(elsewhere)
+    stamps = [stamp_of(spec.kind, [path]) for path in found.paths]
+    files = dict(zip(stamps, found.paths, strict=True))
+    elsewhere = apart.looked(
+        {stamp: path for stamp, path in files.items() if stamp not in earlier}, progress
+    )
+
+    def look(row: int) -> tuple[Seen | None, str]:
+        stamp = stamps[row]
+        one = elsewhere[stamp]() if stamp in elsewhere else earlier.seen(stamp)
+        return (one, "") if one is not None else looked_at(found.paths[row])
+
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(found.paths), CHUNK):
             progress(start, len(found.paths))
             rows = range(start, min(start + CHUNK, len(found.paths)))
-            asked = [(found.paths[r], old.get((found.names[r], *stamps[r]))) for r in rows]
-            for row, (one, is_new, wrong) in zip(rows, pool.map(_looked_at, asked), strict=True):
+            for row, (one, wrong) in zip(rows, pool.map(look, rows), strict=True):
                 if one is None:
                     problems.append((found.rows[row], f"{found.names[row][:80]}: {wrong}"))
                     continue
                 kept.append(row)
                 gathered.add(one)
-                fresh += is_new
     progress(len(found.paths), len(found.paths))
     if not kept:
         raise BadRequest("None of the images can be read.", problems[0][1])
-    index = gathered.rows([found.names[r] for r in kept], [found.splits[r] for r in kept])
-    index.stamps = np.array([stamps[r] for r in kept], np.float64).reshape(-1, 2)
-    return index, problems, [found.labels[r] for r in kept], fresh
+    names, splits = ([column[row] for row in kept] for column in (found.names, found.splits))
+    index = gathered.rows(names, splits, [stamps[row] for row in kept])
+    return index, problems, [found.labels[row] for row in kept]
 
 
 def _of_arrays(
     spec: SetSpec, gathered: Gathered, progress: Progress
-) -> tuple[Rows, list[tuple[int, str]], list[str], int]:
+) -> tuple[Rows, list[tuple[int, str]], list[str]]:
     pixels, texts = arrays.read(spec)
-    _gather(len(pixels), lambda row: _seen_pixels(pixels[row]), gathered, progress)
+    n = len(pixels)
+    _gather(n, lambda row: _seen_pixels(pixels[row]), gathered, progress)
     names = [f"{text or 'image'} #{row}" for row, text in enumerate(texts)]
-    return gathered.rows(names, [""] * len(names)), [], texts, len(names)
+    return gathered.rows(names, [""] * n, [0] * n), [], texts
 
 
-def _of_content(content: sets.Content, gathered: Gathered) -> tuple[Rows, list[str]]:
+def _of_content(
+    content: sets.Content, gathered: Gathered, earlier: Earlier
+) -> tuple[Rows, list[str]]:
     """The rows of another kind by their pictures; without pictures by their content alone."""
     n, picture = len(content.names), content.picture
+    stamps = content.stamps or [0] * n
     nothing = Seen("", (0, 0), np.zeros(LOOK[0] * LOOK[1], np.uint8), b"")
-    _gather(n, lambda row: _seen_pixels(picture(row)) if picture else nothing, gathered)
-    index = gathered.rows(content.names, [""] * n)
-    index.hashes = np.array([sha[:16] for sha in content.shas], np.str_)
-    return index, content.labels or [""] * n
+
+    def look(row: int) -> Seen:
+        one = earlier.seen(stamps[row])
+        if one is not None:
+            return one
+        one = _seen_pixels(picture(row)) if picture else nothing
+        return replace(one, sha=content.sha(row)[:16])
+
+    _gather(n, look, gathered)
+    return gathered.rows(content.names, [""] * n, stamps), content.labels or [""] * n
 
 
 def _gather(
@@ -224,37 +245,8 @@ def _gather(
         progress(n, n)
 
 
-def _known(name: str) -> Known:
-    """What an earlier index says of files; each is read from it when it is asked for."""
-    try:
-        old = load(name)
-    except BackendError:
-        return {}
-    named = zip(old.names.tolist(), old.stamps.tolist(), strict=True)
-    return {
-        (name, changed, size): partial(_seen_before, old, row)
-        for row, (name, (changed, size)) in enumerate(named)
-    }
-
-
-def _seen_before(old: Index, row: int) -> Seen:
-    width, height = old.sizes[row].tolist()
-    return Seen(str(old.hashes[row]), (width, height), old.looks[row], old.thumb(row))
-
-
-def _stamp(path: Path) -> tuple[float, float]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0.0, 0.0
-    return stat.st_mtime, float(stat.st_size)
-
-
-def _looked_at(asked: tuple[Path, Callable[[], Seen] | None]) -> tuple[Seen | None, bool, str]:
-    """What an image is, whether it was read for that, or why it cannot be used."""
-    path, known = asked
-    if known is not None:
-        return known(), False, ""
+def looked_at(path: Path) -> tuple[Seen | None, str]:
+    """What an image is, or why it cannot be used."""
     try:
         data = path.read_bytes()
         size, small = _small(data)
@@ -262,13 +254,13 @@ def _looked_at(asked: tuple[Path, Callable[[], Seen] | None]) -> tuple[Seen | No
         small.save(held, "WEBP", quality=75, method=0)
         look = _look(np.asarray(small))
     except BadRequest as error:
-        return None, True, error.message
+        return None, error.message
     except UnidentifiedImageError:
-        return None, True, "no image that can be read here"
+        return None, "no image that can be read here"
     except (*BROKEN, pyvips.Error) as error:
-        return None, True, f"damaged or no image ({_first_line(error)})"
+        return None, f"damaged or no image ({_first_line(error)})"
     sha = hashlib.sha256(data).hexdigest()[:16]
-    return Seen(sha, size, look, held.getvalue()), True, ""
+    return Seen(sha, size, look, held.getvalue()), ""
 
 
 def _first_line(error: Exception) -> str:

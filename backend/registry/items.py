@@ -23,6 +23,7 @@ from backend.items import rows_within, seal, told_columns
 from backend.protocols import I64, U8, Arrays
 from backend.registry import arrays, index, reading, store
 from backend.registry.data_spec import PICTURES
+from backend.registry.gathered import Index
 from backend.registry.spec import TASK, parse_input
 from backend.registry.store import OwnSet
 from backend.uploads import read_image
@@ -172,7 +173,7 @@ def _save(found_: dict[str, NDArray[Any]], out: BinaryIO) -> None:
     np.savez(out, allow_pickle=False, rows=found_["rows"], pixels=found_["pixels"])
 
 
-def _columns(known: index.Index, rows: I64) -> dict[str, NDArray[Any]]:
+def _columns(known: Index, rows: I64) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {
         "width_px": known.sizes[rows, 0],
         "height_px": known.sizes[rows, 1],
@@ -191,7 +192,7 @@ def _stored(path: Path) -> dict[str, NDArray[Any]] | None:
         return None
 
 
-def _decoded(held: OwnSet, known: index.Index, rows: I64, size: Size) -> dict[str, NDArray[Any]]:
+def _decoded(held: OwnSet, known: Index, rows: I64, size: Size) -> dict[str, NDArray[Any]]:
     """The rows at a size: cut to its aspect about the centre and scaled; unreadable ones left out.
 
     Raises:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from backend.errors import BadRequest
-from backend.protocols import F32, U8
+from backend.protocols import F32, I64, U8, Arrays
 from backend.registry import store
+from backend.registry.earlier import NOTHING, Earlier
 from backend.registry.spec import PAIRS, TASK, TEXTS, ModelSpec
 
 if TYPE_CHECKING:
@@ -132,11 +133,13 @@ def place_all(model: str) -> None:
             _place(model, name)
 
 
-def place_set(name: str) -> None:
-    """Puts a registered set of pairs into the space of every registered dual encoder."""
+def place_set(name: str, earlier: Earlier) -> None:
+    """Puts a registered set of pairs into the space of every registered dual encoder; those pairs
+    that its ``earlier`` index knew are there already.
+    """
     for model, held in store.listed().models.items():
         if held.spec.task == PAIRS:
-            _place(model, name)
+            _place(model, name, earlier)
 
 
 def placed_in(name: str) -> list[str]:
@@ -151,17 +154,19 @@ def placed_in(name: str) -> list[str]:
     ]
 
 
-def _place(model: str, name: str) -> None:
-    from backend.registry import sets
+def _place(model: str, name: str, earlier: Earlier = NOTHING) -> None:
+    from backend.registry import index, sets
 
-    encoder = _dual(store.required().model(model).spec)
     arrays = sets.stored(name)
-    pictures = [np.asarray(picture) for picture in arrays["thumbs"]]
-    placed = {
-        f"images-{model}": encoder.images(pictures),
-        f"texts-{model}": encoder.texts(arrays["captions"].tolist()),
-    }
-    sets.keep_also(name, placed)
+
+    def place(rows: I64) -> Arrays:
+        encoder = _dual(store.required().model(model).spec)
+        pictures = [np.asarray(arrays["thumbs"][row]) for row in rows]
+        texts = [str(text) for text in arrays["captions"][rows]]
+        return {f"images-{model}": encoder.images(pictures), f"texts-{model}": encoder.texts(texts)}
+
+    keys, stamps = [f"images-{model}", f"texts-{model}"], index.load(name).stamps.tolist()
+    sets.keep_also(name, earlier.completed(keys, stamps, place))
 
 
 def _dual(spec: ModelSpec) -> Any:

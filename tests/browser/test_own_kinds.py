@@ -111,3 +111,29 @@ def a_lasso_in_an_imported_projection_filters(page: Page, app_url: str, folder: 
     expect(page.locator("#images-said")).to_contain_text("30 of 61 images")
     expect(page).to_have_url(re.compile("marks=selected"))
     expect(page.locator("#shelf-button-count")).to_have_text("30")
+
+
+def test_no_label_has_a_colour_of_its_own(page: Page, app_url: str, services: Services) -> None:
+    root = services.settings.roots[0] / "many"
+    own.images(root, count=10)
+    labels = [*(f"class {i}" for i in range(9)), ""]
+    rows = [f"many/dark/{i}.png,{label}" for i, label in enumerate(labels)]
+    table = root.parent / "many.csv"
+    table.write_text("\n".join(["file,label", *rows]))
+    adding.add_set(str(table), "many", {})
+    place = {"x": np.arange(10.0), "y": np.arange(10.0)}
+    path = computed.write(root.parent / "m.npz", "scores", "many", "UMAP", np.arange(10), place)
+    key = computed.take_in(path.with_suffix(".npz")).key
+    open_page(page, f"{app_url}/images?set=many&with={key}")
+    legend = page.locator("#images-map-key span")
+    told = [*(f"class {i}" for i in range(6)), "the other 3 classes", "no label"]
+    expect(legend).to_have_text(told)
+    shown = "spans => spans.map(span => getComputedStyle(span.firstChild).backgroundColor)"
+    light = legend.evaluate_all(shown)
+    assert len(set(light)) == 8
+    page.evaluate("loupe.theme.set('dark')")
+    expect(legend.last.locator("i")).not_to_have_css("background-color", light[-1])
+    dark = legend.evaluate_all(shown)
+    assert dark[:-1] == light[:-1]
+    page.evaluate("loupe.theme.set('auto')")
+    adding.remove_set("many")

@@ -10,8 +10,9 @@ import pytest
 from backend import catalog
 from backend.errors import BadRequest
 from backend.gap import registered, spaces
+from backend.gap.adapters import TransformersEncoder
 from backend.nero import evaluate, orbits
-from backend.registry import adding, store, views
+from backend.registry import adding, sets, store, views
 from tests import own_models as own
 from tests import own_sets_made as made
 from tests.own_registry import own_registry
@@ -42,6 +43,30 @@ def test_a_dual_encoder_places_every_set_of_pairs(state: Path):
     adding.add_model(str(state / "clip"), "tiny", {})
     with pytest.raises(BadRequest, match="no images alone"):
         catalog.load_model("tiny", "cpu")
+
+
+def test_only_new_pairs_go_through_ones_own_encoder(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adding.add_set(str(made.pairs(state)), "pets", {})
+    adding.add_model(str(own.language_folder(state / "clip", "CLIP")), "tiny", {})
+    before = np.array(sets.stored("pets")["images-tiny"])
+    made.noise(64, 96, 99).save(state / "pets" / "more.png")
+    (state / "pets" / "more.txt").write_text("one more")
+    given: list[int] = []
+    whole = TransformersEncoder.images
+    monkeypatch.setattr(
+        TransformersEncoder,
+        "images",
+        lambda self, pictures: given.append(len(pictures)) or whole(self, pictures),
+    )
+    adding.index_again("pets")
+    found = sets.stored("pets")["images-tiny"]
+    assert given == [1]
+    assert found.shape == (13, 512)
+    np.testing.assert_array_equal(found[:12], before)  # by name, the new one is the last
+    adding.index_again("pets")
+    assert given == [1]
 
 
 def test_an_encoder_of_texts_answers_in_nero(state: Path):

@@ -60,6 +60,14 @@ def test_text_can_be_read(scheme: theme.Scheme) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_label_is_told_from_every_class_by_lightness(scheme: theme.Scheme) -> None:
+    css = block(scheme)  # whoever sees no hue sees this
+    assert contrast(css["unknown"], css["surface"]) >= 3
+    for colour in theme.MODEL_COLOURS:
+        assert contrast(css["unknown"], colour) >= 1.8, colour
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_templates_are_valid_plotly(scheme: theme.Scheme) -> None:
     import plotly.graph_objects as go
     import plotly.io as pio

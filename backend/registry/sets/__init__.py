@@ -1,8 +1,9 @@
 """Data sets of other kinds than labelled images: read, shown row by row, and opened in their view.
 
 A kind is a module with ``listed`` (what is there and what is wrong, nothing decoded) and
-``content`` (everything, as the index and the view take it); those that NERO turns also have
-``items``. To add one: write the module, and a line in :data:`KINDS`.
+``content`` (everything, as the index and the view take it; what :mod:`backend.registry.earlier`
+knows is not read again); those that NERO turns also have ``items``. To add one: write the module,
+and a line in :data:`KINDS`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from backend.errors import BadRequest, NotFound
 from backend.files import private_folder, write_atomic
 from backend.protocols import I64, U8, Arrays, Progress
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier
 from backend.registry.reading import Listing
 
 PART: Final = "content-"  # of the files that a set's arrays are kept in, one each
@@ -59,15 +61,19 @@ class Content:
     Attributes:
         names: (n,). labels: class names, empty where unknown; ``[]`` where there are none at all.
         picture: what people see of a row, ``(h, w)`` or ``(h, w, 3)``; None where there is nothing.
-        shas: (n,) of each row's content.
+        sha: of a row's content; 16 hex digits of it are kept.
+        stamps: (n,) of the files behind each row, by which the next index knows it again; empty
+            where rows have none of their own. A row of a known stamp is never asked for its
+            picture or its sha.
         problems: ``(row, sentence)`` of what was left out; notes: sentences about the whole.
         arrays: kept for the view. opens: what the address of the view needs.
     """
 
     names: list[str]
     picture: Callable[[int], U8] | None
-    shas: list[str]
+    sha: Callable[[int], str]
     labels: list[str] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -175,13 +181,13 @@ def listed(spec: SetSpec) -> Listing:
     return found
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
-    """Everything in a set.
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
+    """Everything in a set, without reading again what an ``earlier`` index knows.
 
     Raises:
         BadRequest: nothing of it can be used. Cancelled: by ``progress``.
     """
-    found: Content = _module(spec.kind).content(spec, progress)
+    found: Content = _module(spec.kind).content(spec, progress, earlier)
     if not found.names:
         why = found.problems[0][1] if found.problems else "there is nothing in it"
         raise BadRequest(f"Nothing in {spec.told} can be used: {why}.")
@@ -278,15 +284,20 @@ def stored(name: str) -> dict[str, NDArray[Any]]:
     Raises:
         NotFound: they are gone.
     """
+    found = kept(name)
+    if not found:
+        raise NotFound(f"What was kept of {name} is gone.", "Index it again.")
+    return found
+
+
+def kept(name: str) -> dict[str, NDArray[Any]]:
+    """As :func:`stored`; nothing where they are gone or one of them is broken."""
     from backend.registry import index
 
     try:
-        found = {
+        return {
             path.stem.removeprefix(PART): np.load(path, mmap_mode="r", allow_pickle=False)
             for path in sorted(index.folder(name).glob(f"{PART}*.npy"))
         }
     except (OSError, ValueError, EOFError):
-        found = {}
-    if not found:
-        raise NotFound(f"What was kept of {name} is gone.", "Index it again.")
-    return found
+        return {}

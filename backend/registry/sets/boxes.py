@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from backend import coco
 from backend.errors import BadRequest
 from backend.protocols import Arrays, Progress
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier, stamp_of
 from backend.registry.reading import Listing, files_below
 from backend.registry.sets import Content, Head, sha_of
 from backend.scenes import SceneItems
@@ -29,8 +31,14 @@ None where nobody annotated it."""
 
 def listed(spec: SetSpec) -> Listing:
     """Every photograph with the names of what is in it."""
+    return _annotated(spec)[0]
+
+
+def _annotated(spec: SetSpec) -> tuple[Listing, list[Truth]]:
+    """Every photograph that somebody annotated, and its boxes."""
     root, paths, truths = _read(Path(spec.path))
     known, found = class_names("detection"), Listing()
+    boxes: list[Truth] = []
     for row, path in enumerate(paths, start=1):
         try:
             truth = truths(path)
@@ -40,62 +48,113 @@ def listed(spec: SetSpec) -> Listing:
         if truth is None:
             found.problems.append((row, f"nobody annotated {path.name[:60]}"))
             continue
+        boxes.append(truth)
         found.rows.append(row)
         found.paths.append(path)
         found.names.append(path.relative_to(root).as_posix())
         found.labels.append(", ".join(known[int(kind)] for kind in truth[:, 4]))
         found.splits.append("")
-    return found
+    return found, boxes
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
+@dataclass(slots=True)
+class _Scenes:
+    """What photographs gave: scenes with their photograph's place and their stamp, and for each
+    photograph by its stamp how many scenes it gave and how many objects were left out, by "size"
+    and by "border".
+    """
+
+    cut: list[tuple[int, int, coco.Cut]] = field(default_factory=list)
+    photographs: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+
+    def add(self, place: int, stamp: int, found: list[coco.Cut | str]) -> None:
+        """Takes what a photograph gave."""
+        scenes = [one for one in found if isinstance(one, coco.Cut)]
+        self.photographs[stamp] = (len(scenes), found.count("size"), found.count("border"))
+        self.cut += [(place, _nth(stamp, i), one) for i, one in enumerate(scenes)]
+
+
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
     """Scenes around the annotated objects: at most 300, of photographs drawn with seed 0."""
-    listing, known = listed(spec), class_names("detection")
-    _, _, truths = _read(Path(spec.path))
-    cut: list[tuple[int, coco.Cut]] = []
-    left_out: list[str] = []
+    listing, truths = _annotated(spec)
+    known, scenes = class_names("detection"), _Scenes()
+    before = _photographs(earlier)
     order = np.random.default_rng(SEED).permutation(len(listing.paths)).tolist()
     for done, place in enumerate(order):
         progress(done, len(order))
-        path = listing.paths[place]
+        path, truth = listing.paths[place], truths[place]
+        stamp = stamp_of(spec.kind, [path], sha_of(truth))
         try:
-            truth = truths(path)
-            found = (
-                coco.scenes_of(path, truth, known, set(range(len(known))))
-                if truth is not None
-                else []
-            )
+            found = _made_before(earlier, stamp, before.get(stamp))
+            if found is None:
+                found = coco.scenes_of(path, truth, known, set(range(len(known))))
         except BadRequest as error:
             listing.problems.append((listing.rows[place], error.message.rstrip(".")))
             continue
-        cut += [(place, one) for one in found if isinstance(one, coco.Cut)]
-        left_out += [one for one in found if isinstance(one, str)]
-        if len(cut) >= MOST_SCENES:
+        scenes.add(place, stamp, found)
+        if len(scenes.cut) >= MOST_SCENES:
             break
     progress(len(order), len(order))
-    scenes = [one for _, one in sorted(cut[:MOST_SCENES], key=lambda pair: pair[0])]
-    return _content(scenes, listing.problems, left_out, known)
+    return _content(scenes, listing.problems, known)
 
 
-def _content(
-    scenes: list[coco.Cut],
-    problems: list[tuple[int, str]],
-    left_out: list[str],
-    known: tuple[str, ...],
-) -> Content:
-    size, border = left_out.count("size"), left_out.count("border")
+def _photographs(earlier: Earlier) -> dict[int, tuple[int, int, int]]:
+    """As :class:`_Scenes` has them, of an earlier index."""
+    if "photographs" not in earlier.arrays:
+        return {}
+    stamps, counts = earlier.arrays["photographs"].tolist(), earlier.arrays["counts"].tolist()
+    told = zip(stamps, counts, strict=True)
+    return {stamp: (scenes, size, border) for stamp, (scenes, size, border) in told}
+
+
+def _made_before(
+    earlier: Earlier, stamp: int, counts: tuple[int, int, int] | None
+) -> list[coco.Cut | str] | None:
+    """What an unchanged photograph gave; None where that is not known of all of it."""
+    if counts is None:
+        return None
+    count, size, border = counts
+    scenes = [_nth(stamp, i) for i in range(count)]
+    if not all(scene in earlier for scene in scenes):  # the last of 300 may have been cut off
+        return None
+    found: list[coco.Cut | str] = [*(["size"] * size), *(["border"] * border)]
+    for scene in scenes:
+        pixels, boxes = earlier.kept(scene, "pixels"), earlier.kept(scene, "boxes")
+        scale = float(earlier.kept(scene, "scale"))
+        found.append(coco.Cut(pixels, boxes, earlier.name(scene), scale))
+    return found
+
+
+def _nth(stamp: int, place: int) -> int:
+    """The stamp of one of the scenes of a photograph."""
+    return stamp_of("boxes", (), str(stamp), str(place))
+
+
+def _content(scenes: _Scenes, problems: list[tuple[int, str]], known: tuple[str, ...]) -> Content:
+    counts = np.array(list(scenes.photographs.values()), np.int64).reshape(-1, 3)
+    _, size, border = counts.sum(axis=0).tolist()
     told = f"{size} objects are too small or too large for a scene, {border} too near to the border"
-    if not scenes:
-        return Content([], None, [], problems=[*problems, (0, told if left_out else "no boxes")])
-    made = coco.as_items(scenes, known, "")
+    is_less = bool(size or border)
+    if not scenes.cut:
+        problems = [*problems, (0, told if is_less else "no boxes")]
+        return Content([], None, lambda row: "", problems=problems)
+    kept = sorted(scenes.cut[:MOST_SCENES], key=lambda one: one[0])
+    made = coco.as_items([cut for _, _, cut in kept], known, "")
     return Content(
         list(made.names),
         made.image,
-        [sha_of(made.pixels[row], made.boxes[row]) for row in range(len(made))],
+        lambda row: sha_of(made.pixels[row], made.boxes[row]),
         [known[kind] for kind in made.labels.tolist()],
+        [stamp for _, stamp, _ in kept],
         problems=sorted(problems),
-        notes=[f"{told}."] if left_out else [],
-        arrays={"pixels": made.pixels, "boxes": made.boxes, "scale": made.extra["scale"]},
+        notes=[f"{told}."] if is_less else [],
+        arrays={
+            "pixels": made.pixels,
+            "boxes": made.boxes,
+            "scale": made.extra["scale"],
+            "photographs": np.array(list(scenes.photographs), np.uint64),
+            "counts": counts,
+        },
     )
 
 

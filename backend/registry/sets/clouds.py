@@ -14,6 +14,7 @@ from backend.clouds import CloudItems, picture
 from backend.errors import BadRequest
 from backend.protocols import F32, Arrays, Progress
 from backend.registry.data_spec import CLOUDS, SetSpec
+from backend.registry.earlier import Earlier, stamp_of
 from backend.registry.kinds import members
 from backend.registry.reading import Listing, files_below
 from backend.registry.sets import Content, Head, sha_of
@@ -47,37 +48,55 @@ def listed(spec: SetSpec) -> Listing:
     return found
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
     """The clouds, at most 1,000: moved to their mean, scaled into the unit ball, 2,048 points."""
     listing, path = listed(spec), Path(spec.path)
     known = set(class_names("points"))
-    clouds: list[F32] = []
-    kept: list[int] = []
     if path.is_file():
-        points, _ = _arrays(path)
-        clouds, kept = list(prepared(points[:MOST].astype(np.float64))), list(range(len(points)))
-    for row, file in enumerate(listing.paths[:MOST]):
-        progress(row, len(listing.paths))
-        try:
-            clouds.append(read_clouds(file.read_bytes(), file.name)[0])
-            kept.append(row)
-        except (BadRequest, OSError) as error:
-            told = error.message if isinstance(error, BadRequest) else "it cannot be read"
-            listing.problems.append((listing.rows[row], told.rstrip(".")))
+        clouds = list(prepared(_arrays(path)[0][:MOST].astype(np.float64)))
+        kept, stamps = list(range(len(clouds))), list[int]()
+    else:
+        kept, stamps, clouds = _read_all(listing, progress, earlier)
     notes = []
     if len(listing.names) > MOST:
         notes = [f"The first {MOST:,} of {len(listing.names):,} clouds are taken."]
     points = np.stack(clouds) if clouds else np.empty((0, 1, 3), np.float32)
-    labels = [listing.labels[row] for row in kept[:MOST]]
+    labels = [listing.labels[row] for row in kept]
     return Content(
-        [listing.names[row] for row in kept[:MOST]],
+        [listing.names[row] for row in kept],
         lambda row: picture(points[row]),
-        [sha_of(cloud) for cloud in points],
+        lambda row: sha_of(points[row]),
         [label if label in known else "" for label in labels],
+        stamps,
         problems=sorted(listing.problems),
         notes=notes,
         arrays={"points": points, "labels": _numbers(labels)},
     )
+
+
+def _read_all(
+    listing: Listing, progress: Progress, earlier: Earlier
+) -> tuple[list[int], list[int], list[F32]]:
+    """The rows whose file can be used, their stamps and their clouds."""
+    kept: list[int] = []
+    stamps: list[int] = []
+    clouds: list[F32] = []
+    for row, file in enumerate(listing.paths[:MOST]):
+        progress(row, len(listing.paths))
+        stamp = stamp_of("clouds", [file])
+        try:
+            clouds.append(
+                earlier.kept(stamp, "points")
+                if stamp in earlier
+                else read_clouds(file.read_bytes(), file.name)[0]
+            )
+        except (BadRequest, OSError) as error:
+            told = error.message if isinstance(error, BadRequest) else "it cannot be read"
+            listing.problems.append((listing.rows[row], told.rstrip(".")))
+            continue
+        kept.append(row)
+        stamps.append(stamp)
+    return kept, stamps, clouds
 
 
 def items(head: Head, arrays: Arrays) -> CloudItems:

@@ -9,6 +9,7 @@ from backend.insights import importer, library
 from backend.insights.importer import Upload
 from backend.protocols import U8, Progress
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier
 from backend.registry.reading import Listing
 from backend.registry.sets import Content, sha_of
 
@@ -35,8 +36,9 @@ def listed(spec: SetSpec) -> Listing:
     return found
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
-    """All contents or none: Insights keeps a copy, under a key of its own."""
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
+    """All contents or none, read as a whole: Insights keeps a copy, under a key of its own."""
+    del earlier
     made = library.add(_upload(spec), spec.columns, spec.told[: library.LONGEST_TITLE], progress)
     pictures = made.pictures
 
@@ -48,11 +50,28 @@ def content(spec: SetSpec, progress: Progress) -> Content:
     return Content(
         [made.text(row).replace("\n", " · ")[:120] or made.ids[row] for row in range(len(made))],
         picture if pictures is not None else None,
-        [sha_of(made.fingerprint, made.text(row), str(row)) for row in range(len(made))],
+        lambda row: sha_of(made.fingerprint, made.text(row), str(row)),
         [made.domains[number] for number in made.domain.tolist()],
         notes=list(made.notes),
         opens={"key": made.key},
     )
+
+
+def files(spec: SetSpec) -> list[Path]:
+    """The table, and the zip beside it or the images that it names.
+
+    Raises:
+        BadRequest: the table cannot be read.
+    """
+    upload, place = _upload(spec), _images(spec)
+    is_folder = place.is_dir()
+    names = importer.image_names(upload, spec.columns) if is_folder else []
+    return [Path(spec.path), *((place / name for name in names) if is_folder else (place,))]
+
+
+def is_held(key: str) -> bool:
+    """Whether Insights still has the copy."""
+    return key in library.titles()
 
 
 def forget(key: str) -> None:
@@ -66,6 +85,10 @@ def _upload(spec: SetSpec) -> Upload:
     Raises:
         BadRequest: the images are named outside of the table's folder.
     """
+    return Upload.of(Path(spec.path), _images(spec))
+
+
+def _images(spec: SetSpec) -> Path:
     table = Path(spec.path)
     place = (table.parent / spec.images).resolve()
     if not place.is_relative_to(table.parent.resolve()):
@@ -73,4 +96,4 @@ def _upload(spec: SetSpec) -> Upload:
             f"The images {spec.images[:60]!r} do not lie beside {table.name}.",
             "Put their folder or zip beside the table.",
         )
-    return Upload.of(table, place)
+    return place

@@ -13,6 +13,7 @@ from backend.gap import importer
 from backend.gap.spaces import MOST_PAIRS
 from backend.protocols import Progress
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier
 from backend.registry.reading import Listing
 from backend.registry.sets import Content, sha_of
 
@@ -30,8 +31,9 @@ def listed(spec: SetSpec) -> Listing:
     )
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
-    """Both halves of every pair, scaled to length 1."""
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
+    """Both halves of every pair, scaled to length 1; read as a whole."""
+    del earlier
     found = importer.read(Path(spec.path), normalise=True)
     n = len(found.pairs)
     if n > MOST_PAIRS:
@@ -54,7 +56,7 @@ def content(spec: SetSpec, progress: Progress) -> Content:
     return Content(
         captions,
         None if thumbs is None else lambda row: thumbs[row],
-        [sha_of(images[row], texts[row], captions[row]) for row in range(n)],
+        lambda row: sha_of(images[row], texts[row], captions[row]),
         list(found.labels or ()),
         arrays=arrays,
     )

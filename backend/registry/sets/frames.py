@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.errors import BadRequest
-from backend.particle_pairs import ParticlePairs, check_frames, recorded, side_by_side
+from backend.particle_pairs import (
+    ParticlePairs,
+    check_contrast,
+    check_frames,
+    middle,
+    recorded,
+    side_by_side,
+)
 from backend.protocols import Arrays, Progress
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import NOTHING, Earlier, stamp_of
 from backend.registry.kinds import members
 from backend.registry.reading import Listing, files_below
 from backend.registry.sets import Content, Head, sha_of
@@ -35,19 +44,25 @@ def listed(spec: SetSpec) -> Listing:
     return found
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
     """All pairs, each checked; a pair that cannot be used is a problem of its row."""
     listing = listed(spec)
     if Path(spec.path).is_file():
         arrays = _arrays(Path(spec.path))
-        frames, names = arrays["frames"], listing.names
+        frames, kept, stamps = arrays["frames"], list(range(len(listing.names))), list[int]()
     else:
-        arrays, frames, names = {}, *_recorded(listing, progress)
+        pairs, problems = _read_all(listing, progress, earlier)
+        kept = [pair.row for pair in pairs]
+        frames = np.stack([p.frames for p in pairs]) if pairs else np.empty((0, 2, 1, 1), np.uint8)
+        stamps = [_stamp(listing, row, frames.shape[-1]) for row in kept]
+        arrays = {"sides": np.array([pair.side for pair in pairs], np.int64)}
+        listing.problems += problems
     sides, truth = side_by_side(frames), arrays.get("fields", np.zeros((len(frames), 0)))
     return Content(
-        names,
+        [listing.names[row] for row in kept],
         lambda row: sides[row],
-        [sha_of(*both) for both in zip(frames, truth, strict=True)],
+        lambda row: sha_of(frames[row], truth[row]),
+        stamps=stamps,
         problems=sorted(listing.problems),
         arrays={**arrays, "frames": frames},
     )
@@ -70,21 +85,68 @@ def items(head: Head, arrays: Arrays) -> ParticlePairs:
     )
 
 
-def _recorded(listing: Listing, progress: Progress) -> tuple[NDArray[np.uint8], list[str]]:
-    """The frames of the pairs that can be used, of one size, and their names."""
-    read: list[tuple[str, bytes]] = []
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A pair that can be used: its place in the listing, the largest square in its middle, and its
+    frames ``(2, side, side)``, of that square or of the one that all pairs had before.
+    """
+
+    row: int
+    side: int
+    frames: NDArray[np.uint8]
+
+
+def _read_all(
+    listing: Listing, progress: Progress, earlier: Earlier
+) -> tuple[list[_Pair], list[tuple[int, str]]]:
+    """The pairs that can be used, and what is wrong with the others."""
+    before = earlier.arrays["frames"].shape[-1] if "frames" in earlier.arrays else 0
+    pairs: list[_Pair] = []
+    problems: list[tuple[int, str]] = []
+    is_kept = False
     for row in range(len(listing.names)):
         progress(row, len(listing.names))
-        files = [(path.name, path.read_bytes()) for path in listing.paths[2 * row : 2 * row + 2]]
+        stamp = _stamp(listing, row, before)
+        if stamp in earlier:
+            side, frames = int(earlier.kept(stamp, "sides")), earlier.kept(stamp, "frames")
+            pairs.append(_Pair(row, side, frames))
+            is_kept = True
+            continue
         try:
-            recorded(files)
-            read += files
+            frames = recorded([(p.name, p.read_bytes()) for p in _files(listing, row)])[0][0]
+            pairs.append(_Pair(row, frames.shape[-1], frames))
+        except (BadRequest, OSError) as error:
+            told = error.message if isinstance(error, BadRequest) else "it cannot be read"
+            problems.append((row + 1, told.rstrip(".")))
+    side = min((pair.side for pair in pairs), default=before)
+    if is_kept and side != before:  # all are cut to another square now: all are other pictures
+        return _read_all(listing, progress, NOTHING)
+    return _cut(listing, pairs, side, problems), problems
+
+
+def _cut(
+    listing: Listing, pairs: list[_Pair], side: int, problems: list[tuple[int, str]]
+) -> list[_Pair]:
+    """All pairs at one size; where nothing is left to be seen of one, that is a problem."""
+    kept = []
+    for pair in pairs:
+        frames = middle(pair.frames, side)
+        try:
+            for path, frame in zip(_files(listing, pair.row), frames, strict=True):
+                check_contrast(frame, path.name[:80])
         except BadRequest as error:
-            listing.problems.append((row + 1, error.message.rstrip(".")))
-    if not read:
-        return np.empty((0, 2, 1, 1), np.uint8), []
-    frames, names, _ = recorded(read)
-    return frames, list(names)
+            problems.append((pair.row + 1, error.message.rstrip(".")))
+            continue
+        kept.append(replace(pair, frames=frames))
+    return kept
+
+
+def _files(listing: Listing, row: int) -> list[Path]:
+    return listing.paths[2 * row : 2 * row + 2]
+
+
+def _stamp(listing: Listing, row: int, side: int) -> int:
+    return stamp_of("frames", _files(listing, row), str(side))
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from backend.errors import BadRequest
 from backend.protocols import U8, Progress
 from backend.registry import store
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier, stamp_of
 from backend.registry.reading import Listing, files_below
 from backend.registry.sets import Content
 from backend.zoom import files, images
@@ -23,12 +24,11 @@ MOST: Final = 500
 def listed(spec: SetSpec) -> Listing:
     """Every image whose header can be read; what is wrong with the others."""
     found, root = Listing(), folder_of(spec)
-    paths = [Path(spec.path)] if Path(spec.path).is_file() else files_below(root, files.SUFFIXES)
-    for row, path in enumerate(paths[:MOST], start=1):
+    for row, path in enumerate(_paths(spec), start=1):
         try:
             _, header, _ = images.open_file(path, store.settings().image_bytes)
         except BadRequest as error:
-            found.problems.append((row, f"{path.name[:60]}: {error.message}".rstrip(".")))
+            found.problems.append((row, _problem(path, error)))
             continue
         found.rows.append(row)
         found.paths.append(path)
@@ -38,23 +38,41 @@ def listed(spec: SetSpec) -> Listing:
     return found
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
     """A small picture of each; a file is known by its size and time of change, not read whole."""
-    listing = listed(spec)
-    shown: list[U8] = []
-    marks: list[str] = []
-    for row, path in enumerate(listing.paths):
-        progress(row, len(listing.paths))
-        marks.append(images.open_file(path, store.settings().image_bytes)[2])
-        shown.append(_small(path))
-    first = f"set:{spec.name}/{listing.names[0]}" if listing.names else ""
+    paths, root = _paths(spec), folder_of(spec)
+    names: list[str] = []
+    stamps: list[int] = []
+    read: dict[int, tuple[U8, str]] = {}
+    problems: list[tuple[int, str]] = []
+    for row, path in enumerate(paths):
+        progress(row, len(paths))
+        stamp = stamp_of(spec.kind, [path])
+        try:
+            if stamp not in earlier:
+                read[len(names)] = _read(path)
+        except BadRequest as error:
+            problems.append((row + 1, _problem(path, error)))
+            continue
+        names.append(path.relative_to(root).as_posix())
+        stamps.append(stamp)
     return Content(
-        listing.names,
-        lambda row: shown[row],
-        marks,
-        problems=listing.problems,
-        opens={"first": first},
+        names,
+        lambda row: read[row][0],
+        lambda row: read[row][1],
+        stamps=stamps,
+        problems=problems,
+        opens={"first": f"set:{spec.name}/{names[0]}" if names else ""},
     )
+
+
+def _paths(spec: SetSpec) -> list[Path]:
+    path = Path(spec.path)
+    return ([path] if path.is_file() else files_below(path, files.SUFFIXES))[:MOST]
+
+
+def _problem(path: Path, error: BadRequest) -> str:
+    return f"{path.name[:60]}: {error.message}".rstrip(".")
 
 
 def folder_of(spec: SetSpec) -> Path:
@@ -63,11 +81,15 @@ def folder_of(spec: SetSpec) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _small(path: Path) -> U8:
+def _read(path: Path) -> tuple[U8, str]:
+    """A small picture of a file, and 16 hex digits that stand for what is in it."""
+    _, _, fingerprint = images.open_file(path, store.settings().image_bytes)
     try:
-        small = pyvips.Image.thumbnail(str(path), THUMB_PX, height=THUMB_PX, size="both")
+        small = pyvips.Image.thumbnail(
+            str(path), THUMB_PX, height=THUMB_PX, size="both", fail_on="truncated"
+        )
         flat = small.flatten(background=0) if small.hasalpha() else small
         pixels: U8 = np.ascontiguousarray(flat.colourspace("srgb").numpy()[..., :3])
     except pyvips.Error as error:
-        raise BadRequest(f"{path.name} cannot be read whole.", "Is the file complete?") from error
-    return pixels
+        raise BadRequest("It cannot be read whole.", "Is the file complete?") from error
+    return pixels, fingerprint

@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from PIL import ImageOps
 
 from backend.errors import BadRequest
-from backend.protocols import U8, Progress
+from backend.protocols import I64, U8, Arrays, Progress
 from backend.registry.data_spec import SetSpec
+from backend.registry.earlier import Earlier, stamp_of
 from backend.registry.reading import Listing, files_below, listed_table
 from backend.registry.sets import Content, sha_of
 from backend.uploads import decoded
+from models.cards import CARDS, read_card
 
 SIDE_PX: Final = 128  # of the square on white that a model is given, and people see
 MOST: Final = 5_000
 LONGEST: Final = 400  # characters of a caption that are read
 ENCODERS: Final = ("pairs-rankclip", "pairs-clip")
+PLACED: Final = [f"{half}-{key}" for key in ENCODERS for half in ("images", "texts")]
 
 
 def listed(spec: SetSpec) -> Listing:
@@ -42,37 +45,63 @@ def listed(spec: SetSpec) -> Listing:
     return found
 
 
-def content(spec: SetSpec, progress: Progress) -> Content:
+def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
     """The pairs, at most 5,000, and where both bundled encoders put them."""
     listing = listed(spec)
+    asked = [row for row, caption in enumerate(listing.captions) if caption]
+    kept, stamps, pictures = _read_all(spec, listing, asked[:MOST], progress, earlier)
+    captions = [listing.captions[row] for row in kept]
+    thumbs = np.stack(pictures) if pictures else np.empty((0, SIDE_PX, SIDE_PX, 3), np.uint8)
+    labels = [listing.labels[row] for row in kept]
+    keys = [f"{spec.name}--{key}" for key in ENCODERS]
+
+    def embed(rows: I64) -> Arrays:
+        return _embedded(thumbs[rows], [captions[row] for row in rows], progress)
+
+    is_cut = len(asked) > MOST
+    return Content(
+        [listing.names[row] for row in kept],
+        lambda row: thumbs[row],
+        lambda row: sha_of(thumbs[row], captions[row]),
+        labels if any(labels) else [],
+        stamps,
+        problems=sorted(listing.problems),
+        notes=[f"The first {MOST:,} of {len(asked):,} pairs are taken."] if is_cut else [],
+        arrays={
+            "thumbs": thumbs,
+            "captions": np.array(captions),
+            "labels": np.array(labels),
+            **earlier.completed(PLACED, stamps, embed),
+        },
+        opens={"spaces": ",".join(keys), "focus": keys[0]},
+    )
+
+
+def _read_all(
+    spec: SetSpec, listing: Listing, rows: list[int], progress: Progress, earlier: Earlier
+) -> tuple[list[int], list[int], list[U8]]:
+    """The rows whose picture can be used, their stamps and their pictures."""
+    # Other weights of an encoder put every pair elsewhere.
+    weights = [read_card(CARDS / f"{key}.toml").fingerprint for key in ENCODERS]
     kept: list[int] = []
+    stamps: list[int] = []
     pictures: list[U8] = []
-    rows = [row for row, caption in enumerate(listing.captions) if caption]
-    for done, row in enumerate(rows[:MOST]):
-        progress(done, 2 * len(rows[:MOST]))
+    for done, row in enumerate(rows):
+        progress(done, 2 * len(rows))
+        path = listing.paths[row]
+        stamp = stamp_of(spec.kind, [path], listing.captions[row], *weights)
         try:
-            pictures.append(square(listing.paths[row].read_bytes()))
+            pictures.append(
+                earlier.kept(stamp, "thumbs") if stamp in earlier else square(path.read_bytes())
+            )
         except (BadRequest, OSError) as error:
             told = error.message if isinstance(error, BadRequest) else "it cannot be read"
             problem = f"{listing.names[row][:60]}: {told}".rstrip(".")
             listing.problems.append((listing.rows[row], problem))
             continue
         kept.append(row)
-    captions = [listing.captions[row] for row in kept]
-    thumbs = np.stack(pictures) if pictures else np.empty((0, SIDE_PX, SIDE_PX, 3), np.uint8)
-    labels = [listing.labels[row] for row in kept]
-    keys = [f"{spec.name}--{key}" for key in ENCODERS]
-    arrays = {"thumbs": thumbs, "captions": np.array(captions), "labels": np.array(labels)}
-    return Content(
-        [listing.names[row] for row in kept],
-        lambda row: thumbs[row],
-        [sha_of(*both) for both in zip(thumbs, captions, strict=True)],
-        labels if any(labels) else [],
-        problems=sorted(listing.problems),
-        notes=[f"The first {MOST:,} of {len(rows):,} pairs are taken."] if len(rows) > MOST else [],
-        arrays={**arrays, **_embedded(thumbs, captions, progress)} if kept else arrays,
-        opens={"spaces": ",".join(keys), "focus": keys[0]},
-    )
+        stamps.append(stamp)
+    return kept, stamps, pictures
 
 
 def square(data: bytes) -> U8:
