@@ -20,6 +20,7 @@ from backend.registry import store
 from backend.registry.spec import PAIRS, TASK, TEXTS, ModelSpec
 
 if TYPE_CHECKING:
+    from backend.gap.encoder import Encoder
     from backend.registry.validate import Report
     from backend.text_backend import TextBackend
     from models.cards import ModelCard
@@ -79,6 +80,7 @@ def validated(spec: ModelSpec) -> Report:
         cosines = np.exp((images @ texts.T) / TEMPERATURE)
         report.probabilities = (cosines / cosines.sum(axis=1, keepdims=True)).astype(np.float32)
         report.embedding_size = images.shape[1]
+        report.maps, report.has_gradients = _maps(encoder, pictures[-1], report.notes)
     report.seconds = time.perf_counter() - started
     report.shape = report.probabilities.shape
     if not np.isfinite(report.probabilities).all():
@@ -125,18 +127,19 @@ def _tokenizer(folder: Path) -> str:
     return text
 
 
-def place_all(model: str) -> None:
-    """Puts every registered set of pairs into the space of a registered dual encoder."""
+def place_all(spec: ModelSpec) -> None:
+    """Puts every registered set of pairs into the space of a dual encoder."""
+    encoder = _dual(spec)
     for name, held in store.listed().sets.items():
         if held.spec.kind == "pairs":
-            _place(model, name)
+            _place(spec.name, encoder, name)
 
 
 def place_set(name: str) -> None:
     """Puts a registered set of pairs into the space of every registered dual encoder."""
     for model, held in store.listed().models.items():
         if held.spec.task == PAIRS:
-            _place(model, name)
+            _place(model, _dual(held.spec), name)
 
 
 def placed_in(name: str) -> list[str]:
@@ -151,10 +154,9 @@ def placed_in(name: str) -> list[str]:
     ]
 
 
-def _place(model: str, name: str) -> None:
+def _place(model: str, encoder: Encoder, name: str) -> None:
     from backend.registry import sets
 
-    encoder = _dual(store.required().model(model).spec)
     arrays = sets.stored(name)
     pictures = [np.asarray(picture) for picture in arrays["thumbs"]]
     placed = {
@@ -164,7 +166,20 @@ def _place(model: str, name: str) -> None:
     sets.keep_also(name, placed)
 
 
-def _dual(spec: ModelSpec) -> Any:
+def _maps(encoder: Encoder, picture: U8, notes: list[str]) -> tuple[tuple[str, ...], bool]:
+    """By which words and places can be valued, and whether slopes pass; notes say what does not."""
+    from backend.gap.spaces import METHODS
+    from backend.gap.token_maps import methods_of
+
+    found = methods_of(encoder, picture, TRIAL[-1])
+    if not found:
+        notes.append("Its tokenizer does not say where words lie: no map of words and places.")
+    elif len(found) < len(METHODS):
+        notes.append("No slope passes through it: words and places by occlusion only.")
+    return found, len(found) == len(METHODS)
+
+
+def _dual(spec: ModelSpec) -> Encoder:
     from backend.gap.adapters import TransformersEncoder
 
     return TransformersEncoder(Path(spec.path))
