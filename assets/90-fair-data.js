@@ -50,13 +50,13 @@ window.loupe = window.loupe || {};
 
     /** The names of the groups -1, 0 and +1. */
     function names() {
-        if (values?.own) return ["group −1", "neither", "group +1"];
+        if (values?.own) return now.told?.names || ["group −1", "neither", "group +1"];
         return now.pool.names[values.attribute];
     }
 
     /** What every honesty line ends with. */
     function about() {
-        if (values.own) return ["an imported table", `seed ${values.seed}`];
+        if (values.own) return [now.told?.source || "an imported table", `seed ${values.seed}`];
         return ["CLIP-style, small", `drawn people ${now.pool.fingerprint.slice(0, 8)}`, `seed ${values.seed}`];
     }
 
@@ -83,7 +83,7 @@ window.loupe = window.loupe || {};
     async function survey() {
         if (values.own) {
             surveyed = "";
-            SURVEY.forEach((card) => say(card, "empty", {message: "An imported table has one query; this compares many.", retry: ""}));
+            SURVEY.forEach((card) => say(card, "empty", {message: "A pool of your own has one query; this compares many.", retry: ""}));
             return;
         }
         const {typed: _typed, query: _query, own: _own, ...asked} = values, text = JSON.stringify(asked);

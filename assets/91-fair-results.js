@@ -33,6 +33,7 @@ window.loupe = window.loupe || {};
         const isRight = !side.is_relevant || side.is_relevant[place];
         return el("button", {type: "button", role: "listitem", class: "fair-tile", "data-id": id, "data-place": place, title: says, "aria-label": says,
             "data-wrong": said === group ? null : "", "data-other": isRight ? null : "", style: `--group:${colour(group)};--said:${colour(said)}`},
+            own && now.told.pictures ? el("img", {class: "fair-picture", src: `${now.told.pictures}/${id}.png`, alt: "", width: 64, height: 64, loading: "lazy"}) :
             own ? el("span", {class: "fair-own-item"}, what) : el("span", {class: "fair-picture", style: cut(id, 64)}),
             el("span", {class: "fair-dot", "aria-hidden": "true"}, MARKS[said + 1]));
     }

@@ -21,8 +21,8 @@ window.loupe = window.loupe || {};
             found = {held, row, about, captions, group: groups[row] || "", tokens: null};
             draw();
             say("pair", "ready");
-            honest("pair", [`pair ${row} of ${held.n.toLocaleString("en-US")}`, named(held), held.has_encoder ? (values.maps === "occlusion" ? "occlusion, painted white" : METHODS[values.maps].slice(3)) : "", about.recall < 1 ? `nearest by lists, ${percent(about.recall)} of the true ones found` : "", "measured here"]);
-            if (held.has_encoder) await maps(mine);
+            honest("pair", [`pair ${row} of ${held.n.toLocaleString("en-US")}`, named(held), held.methods.includes(values.maps) ? `${METHODS[values.maps].slice(3)}, ${values.maps === "occlusion" ? "painted" : "from"} ${held.ground}` : "", about.recall < 1 ? `nearest by lists, ${percent(about.recall)} of the true ones found` : "", "measured here"]);
+            if (held.methods.includes(values.maps)) await maps(mine);
         } catch (error) {
             if (mine !== wanted) return;
             wanted = "";
@@ -49,17 +49,25 @@ window.loupe = window.loupe || {};
         }
     }
 
+    /** Why there is no map of words and places; empty where there is one. */
+    function why(held) {
+        if (!held.has_encoder) return "Imported embeddings have no encoder to ask about words and places.";
+        if (!held.methods.length) return "The tokenizer of this model does not say where its words lie, so none can be left out. Save the fast tokenizer and add the model again.";
+        if (held.methods.includes(value("maps"))) return "";
+        return `No slope passes through this model, so words and places cannot be valued ${METHODS[value("maps")]}. Choose ${held.methods.map((one) => METHODS[one].slice(3)).join(" or ")}.`;
+    }
+
     function draw() {
         const {el} = loupe.dom, {held, row, about, captions, group} = found;
         const caption = captions[row] || `pair ${row}, without a caption`;
         const stage = el("div", {class: "gap-stage", id: "modality-gap-stage"}, thumb(held, row, SIDE_PX), el("canvas", {width: GRID, height: GRID, "aria-hidden": "true"}));
         const facts = el("p", {class: "lp-muted lp-small"}, `cosine ${number(about.cosine)} · gap ${number(about.gap)}${group ? ` · ${group}` : ""}`);
         const how = el("select", {class: "lp-field", "aria-label": "How words and places are valued", onchange: ({target}) => set("maps", target.value)},
-            ...Object.entries(METHODS).map(([key, name]) => el("option", {value: key, selected: value("maps") === key}, name)));
-        const words = el("div", {id: "modality-gap-tokens", class: "gap-tokens", role: "group", "aria-label": "Words of the caption"}, held.has_encoder ? "" : "Imported embeddings have no encoder to ask about words and places.");
+            ...Object.entries(METHODS).map(([key, name]) => el("option", {value: key, selected: value("maps") === key, disabled: !held.methods.includes(key), title: held.methods.includes(key) ? null : "No slope passes through this model."}, name)));
+        const words = el("div", {id: "modality-gap-tokens", class: "gap-tokens", role: "group", "aria-label": "Words of the caption"}, why(held));
         const list = (title, items, make) => el("div", {}, el("h4", {}, title), el("ol", {class: "gap-near"}, ...items.map(make)));
         const choose = (item, ...children) => el("li", {}, el("button", {type: "button", "data-right": String(item.right), title: `cosine ${number(item.cosine)}${item.right ? ", a right answer" : ""}`, onclick: () => set("pair", item.row)}, ...children));
-        at("one").replaceChildren(el("div", {class: "gap-one-head"}, stage, el("div", {}, el("h3", {}, caption), facts, held.has_encoder ? how : null, words, el("div", {id: "modality-gap-check", class: "gap-check"}))),
+        at("one").replaceChildren(el("div", {class: "gap-one-head"}, stage, el("div", {}, el("h3", {}, caption), facts, held.methods.length ? how : null, words, el("div", {id: "modality-gap-check", class: "gap-check"}))),
             el("div", {class: "gap-nears"}, list("Texts nearest to the image", about.texts, (item) => choose(item, el("span", {}, captions[item.row] || `pair ${item.row}`), el("b", {}, number(item.cosine, 2)))),
                 list("Images nearest to the text", about.images, (item) => choose(item, thumb(held, item.row, 44), el("b", {}, number(item.cosine, 2))))));
     }

@@ -3,7 +3,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {PAGE, now, at, isHere, set, value, say, honest, named, ask, failed, focus, pairs, thumb, number, count} = loupe.gap;
-    const SHOWN = 12, EXAMPLES = ["a red apple", "something to ride on", "bad weather", "an angry face"];
+    const SHOWN = 12, EXAMPLES = ["a red apple", "something to ride on", "bad weather", "an angry face"], LONGEST = 40, MOST_CHARS = 200;
     let wanted = "", picture = null, sent = 0, words = "", record = null;
 
     function step(values) {
@@ -17,15 +17,26 @@ window.loupe = window.loupe || {};
     function bar(values) {
         const {el} = loupe.dom, host = at("ask");
         if (!host.children.length) {
-            const text = el("input", {class: "lp-field", type: "search", id: `${PAGE}-query`, maxlength: 200, placeholder: "Type what to look for, then Enter", "aria-label": "Text to find images with"});
+            const text = el("input", {class: "lp-field", type: "search", id: `${PAGE}-query`, maxlength: MOST_CHARS, placeholder: "Type what to look for, then Enter", "aria-label": "Text to find images with"});
             const form = el("form", {onsubmit: (event) => { event.preventDefault(); picture = null; wanted = ""; set("text", text.value.trim()); if (text.value.trim() === value("text")) find(loupe.state.current().values); }}, text, el("button", {class: "lp-btn lp-btn-main"}, "Find images"));
             const file = el("input", {type: "file", accept: "image/png,image/jpeg,image/webp,image/bmp", id: `${PAGE}-file`, onchange: () => drop(file.files[0])});
             const zone = el("label", {class: "gap-drop", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); drop(event.dataTransfer.files[0]); }}, "or drop a picture here to find texts", file);
-            const examples = el("div", {class: "gap-examples"}, "Try: ", ...EXAMPLES.map((one) => el("button", {type: "button", class: "gap-link", onclick: () => { text.value = one; form.requestSubmit(); }}, one)));
-            host.append(form, zone, examples);
+            host.append(form, zone, el("div", {class: "gap-examples"}));
         }
         const field = document.getElementById(`${PAGE}-query`);
         if (document.activeElement !== field) field.value = values.text;
+    }
+
+    /** A few queries to begin with: of one's own pairs their own captions, spread over them. */
+    function offered(held, captions) {
+        if (held.set === "pairs" || !captions.length) return EXAMPLES;
+        const apart = [...new Set(captions)], step = Math.max(1, Math.floor(apart.length / EXAMPLES.length));
+        return apart.filter((_, i) => i % step === 0).slice(0, EXAMPLES.length);
+    }
+
+    function examples(all) {
+        const {el} = loupe.dom, field = document.getElementById(`${PAGE}-query`);
+        at("ask").querySelector(".gap-examples").replaceChildren("Try: ", ...all.map((one) => el("button", {type: "button", class: "gap-link", title: one, onclick: () => { field.value = one; field.form.requestSubmit(); }}, one.length > LONGEST ? `${one.slice(0, LONGEST)}…` : one)));
     }
 
     function drop(file) {
@@ -35,16 +46,25 @@ window.loupe = window.loupe || {};
         find(loupe.state.current().values);
     }
 
-    async function find(values) {
+    function find(values) {
         const held = focus();
         if (!held) return;
         bar(values);
-        if (!held.has_encoder) {
-            at("found").replaceChildren(loupe.dom.el("p", {class: "lp-muted"}, "Imported embeddings have no encoder, so nothing new can be put into them. Choose a bundled model “In detail”."));
-            say("find", "ready");
+        at("ask").hidden = !held.has_encoder;
+        if (held.has_encoder) {
+            pairs(held).then(({captions}) => { if (held === focus() && isHere()) search(values, held, captions); }, (error) => failed("find", error));
             return;
         }
-        const isText = !picture, text = values.text || (seen() ? EXAMPLES[0] : "");
+        wanted = "";
+        sent += 1;
+        at("found").replaceChildren(loupe.dom.el("p", {class: "lp-muted"}, "Imported embeddings have no encoder, so nothing new can be put into them. Choose a bundled model or a registered one “In detail”."));
+        say("find", "ready");
+    }
+
+    async function search(values, held, captions) {
+        const tries = offered(held, captions);
+        examples(tries);
+        const isText = !picture, text = values.text || (seen() ? tries[0].slice(0, MOST_CHARS) : "");
         const mine = [held.key, isText ? text : `${picture.name} ${picture.size}`, values.delta].join(" ");
         if (isText && !text) { say("find", "ready"); return; }
         if (mine === wanted) return;
@@ -54,11 +74,11 @@ window.loupe = window.loupe || {};
         say("find", "loading", {keep: true, message: "Asking the model…"});
         try {
             const body = isText ? {space: held.key, text, k: SHOWN, delta: values.delta} : form(held, values.delta);
-            const [found, {captions}] = await Promise.all([ask(`/_gap/${isText ? "text" : "image"}`, body), pairs(held)]);
+            const found = await ask(`/_gap/${isText ? "text" : "image"}`, body);
             if (number_ !== sent || !isHere()) return;
             listed(found.items, held, captions, isText ? `Images nearest to “${text}”${values.text ? "" : ", an example"}` : `Captions nearest to ${picture.name}`, isText);
             say("find", "ready");
-            honest("find", [`${found.items.length} of ${count(held.n)}`, values.delta ? `shifted by ${number(values.delta)}` : "as it is", named(held), "CLIP-style, small"]);
+            honest("find", [`${found.items.length} of ${count(held.n)}`, values.delta ? `shifted by ${number(values.delta)}` : "as it is", named(held), held.model]);
         } catch (error) {
             if (number_ !== sent) return;
             wanted = "";

@@ -52,6 +52,7 @@ WORK: Final = table(
     Work("gap.sweep", 1, "analysis", "backend.gap.work:swept"),
     Work("gap.at", 1, "analysis", "backend.gap.work:place"),
     Work("gap.text", 1, "model", "backend.gap.asking:by_text"),
+    Work("gap.scores", 1, "model", "backend.gap.asking:scores"),
     Work("gap.image", 1, "model", "backend.gap.asking:by_image"),
     Work("gap.tokens", 1, "model", "backend.gap.asking:words"),
     Work("fair.encode", 1, "model", "backend.fair.work:encode"),

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from backend.gap import bundled, encoder, record, slider, spaces, token_maps, towers, work
+from backend.gap import bundled, heads, record, slider, spaces, token_maps, towers, work
+from backend.gap.encoder import encoder_of
 from backend.gap.importer import read
 from backend.gap.measures import GapReport, measure
 from backend.gap.retrieval import zero_shot
@@ -200,10 +201,10 @@ def photographs() -> str:
     texts = torch.from_numpy(towers.of_texts(prompts))
     rows = []
     for key in spaces.BUNDLED:
-        heads = encoder.heads_of(key)
+        trained = heads.heads_of(key)
         with torch.inference_mode():
-            images: F32 = heads.image(features).numpy()
-            classes: F32 = heads.text(texts).numpy()
+            images: F32 = trained.image(features).numpy()
+            classes: F32 = trained.text(texts).numpy()
         scores = zero_shot(images, labels, classes, (1, 3, 5))
         rows.append([spaces.load(key).title, *(f"{100 * v:.1f}" for v in scores.at.values())])
     text += (
@@ -230,15 +231,15 @@ def cifar(path: Path) -> tuple[list[str], Any, Any]:
 
 def maps() -> str:
     """How often the maps of words and places pass their check."""
-    held = spaces.load(spaces.DEFAULT[0])
+    held, encoder = spaces.load(spaces.DEFAULT[0]), encoder_of(spaces.DEFAULT[0])
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(held), CHECKED, replace=False)
     rows = []
-    for method, title in token_maps.METHODS.items():
+    for method, title in spaces.METHODS.items():
         falls, wins, words = [], [], []
         for row in chosen:
             (picture,) = bundled.pictures(np.array([row]))
-            found = token_maps.token_map(held.key, picture, held.captions[row], method)
+            found = token_maps.token_map(encoder, picture, held.captions[row], method)
             falls.append(float((found.random - found.deleted)[1]))
             wins.append(bool(found.deleted[1] < found.random[1]))
             dropped = found.cosine - found.without

@@ -1,4 +1,4 @@
-"""HTTP routes of the fair-retrieval page: answers, the survey of all queries, pictures, imports."""
+"""HTTP routes of the fair-retrieval page: answers, the survey of all queries, pictures."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import numpy as np
 import orjson
 from flask import Blueprint, Flask, Response, request
-from numpy.typing import NDArray
 
-from backend.cache import key_of
-from backend.errors import BadRequest
-from backend.fair import opening, table
+from backend.fair import opening
 from backend.fair import pool as pools
-from backend.fair.groups import both
 from backend.jobs import JobRequest
-from components import fair_state
+from components import fair_own, fair_state
 from components.figures import fair_curves as figures
 from components.json_body import json_body
 from components.nero_figures import plain
@@ -26,13 +21,13 @@ from components.runtime import services
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 SLOW_S: Final = 60.0  # the first typed query loads the encoder
-LARGEST_BYTES: Final = 60 * 1024 * 1024
 blueprint = Blueprint("fair", __name__, url_prefix="/_fair")
 
 
 def register(server: Flask) -> None:
     """Adds the routes."""
     server.register_blueprint(blueprint)
+    server.register_blueprint(fair_own.blueprint)
 
 
 @blueprint.get("/pool")
@@ -102,46 +97,6 @@ def send_overview() -> Response:
     return reply(found)
 
 
-@blueprint.post("/import")
-def receive_table() -> Response:
-    """Stores a table of scores and groups: the file ``table``, and ``plus`` and ``minus``.
-
-    ``{own, title, n, counts, has_predicted, has_relevant}``.
-    """
-    file = request.files.get("table")
-    if file is None or not file.filename:
-        raise BadRequest("No table was given.", "Choose a .csv or .parquet file.")
-    if (request.content_length or 0) > LARGEST_BYTES:
-        raise BadRequest("The table is larger than 60 MB.", "Keep the needed columns only.")
-    plus, minus = (request.form.get(name, "").strip() for name in ("plus", "minus"))
-    read = table.loaded(file.stream, file.filename)
-    held = table.scored(read, file.filename, plus, minus)
-    both(held.truth, "table")
-    relevant = np.zeros(len(held.scores), np.uint8)
-    relevant[held.relevant or []] = 1
-    arrays: dict[str, NDArray[Any]] = {
-        "scores": held.scores,
-        "truth": held.truth,
-        "predicted": held.predicted,
-        "relevant": relevant,
-        "ids": np.array([name[:80] for name in held.ids]),
-    }
-    digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()
-    key = key_of("fair.own", 1, content=digest)
-    services().store.put(key, arrays)
-    counts = [int((held.truth == sign).sum()) for sign in (-1, 0, 1)]
-    return reply(
-        {
-            "own": key,
-            "title": file.filename[:80],
-            "n": len(relevant),
-            "counts": counts,
-            "has_predicted": "predicted" in read,
-            "has_relevant": bool(held.relevant),
-        }
-    )
-
-
 def answered(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the worker says of one query; ids of an imported table have their names with them."""
     asked = fair_state.params(values)
@@ -153,20 +108,11 @@ def answered(values: Mapping[str, Any]) -> dict[str, Any]:
     else:
         asked["query"] = str(values["query"])
     found = document(services().jobs.call("fair.answer", asked, SLOW_S))
-    found["query"] = "your table" if own else typed or values["query"]
+    found["query"] = typed or values["query"]
     if own:
-        found["labels"] = _labels(own, found)
+        found |= fair_own.told(own, [*found["before"]["ids"], *found["after"]["ids"]])
     found["neutral"] = not (set(typed.lower().split()) & pools.GROUP_WORDS)
     return found
-
-
-def _labels(own: str, found: Mapping[str, Any]) -> dict[str, str]:
-    arrays = services().store.get(own)
-    if arrays is None:
-        return {}
-    names = arrays["ids"]
-    rows = {*found["before"]["ids"], *found["after"]["ids"]}
-    return {str(row): str(names[row]) for row in rows}
 
 
 @lru_cache(maxsize=64)

@@ -95,9 +95,9 @@ def method(asked: Args) -> str:
         BadRequest: there is no such method.
     """
     name = str(asked.get("maps") or "occlusion")
-    if name not in gap_state.METHODS:
+    if name not in spaces.METHODS:
         raise BadRequest(
-            f"There is no method {name[:40]!r}.", f"There is {', '.join(gap_state.METHODS)}."
+            f"There is no method {name[:40]!r}.", f"There is {', '.join(spaces.METHODS)}."
         )
     return name
 

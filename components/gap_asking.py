@@ -57,16 +57,18 @@ def find_texts() -> Response:
             f"The image has {len(data) / 1e6:.1f} MB.",
             f"Allowed are {MOST_IMAGE / 1e6:.0f} MB; a smaller copy finds the same.",
         )
-    key = _kept(data)
-    return _found(dict(request.form), "gap.image", {"image": key})
+    asked = dict(request.form)
+    held = asked_for.space(asked)
+    side = SIDE_PX if held.thumbs is None else held.thumbs.shape[1]  # as its own pictures were
+    return _found(asked, "gap.image", {"image": _kept(data, side)})
 
 
-def _kept(data: bytes) -> str:
+def _kept(data: bytes, side: int) -> str:
     """The key under which a dropped picture lies in the store, on white, as a square."""
     from PIL import ImageOps
 
     picture = decoded(data, "RGB")
-    square = ImageOps.pad(picture, (SIDE_PX, SIDE_PX), color="white")
+    square = ImageOps.pad(picture, (side, side), color="white")
     pixels = np.asarray(square, np.uint8)
     key = hashlib.sha256(b"gap image 1" + pixels.tobytes()).hexdigest()
     if not services().store.has(key):

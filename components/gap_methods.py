@@ -62,23 +62,26 @@ SLIDER: Final = MethodCard(
 PAIR: Final = MethodCard(
     shows="What each word of the caption and each place of the picture adds to their cosine, and "
     "what a word and a place do together. By occlusion: without the word, with the place painted "
-    "white. By gradient × input: one backward pass, measured from a masked word and from white. By "
-    "integrated gradients: the mean of such slopes at 8 places of the way from there.",
+    "over: white for the bundled models, whose pictures lie on white, grey for a model of yours "
+    "(the mean colour of its preparation). By gradient × input: slopes at the finished pair, "
+    "measured from a masked word and from that colour. By integrated gradients: the mean of such "
+    "slopes at 8 places of the way from there.",
     cannot_show="A sure explanation. Occlusion asks about pictures with holes, which the model "
     "never saw; gradient × input is of first order, and as the towers saturate it often fails the "
     "check. The check below says how well the map did here.",
     how_to_read="Blue raises the cosine, orange lowers it. Press a word to see its places. Check: "
-    "the places are painted white, most relevant first; the cosine should fall faster than in "
+    "the places are painted over, most relevant first; the cosine should fall faster than in "
     "random orders.",
-    equation="R(word, place) = (v − v₋place) · (t − t₋word);  or  Σ ∂(v · J Δe)/∂x · (x − white)",
+    equation="R(word, place) = (v − v₋place) · (t − t₋word);  or  Σ ∂(v · J Δe)/∂x · (x − empty)",
     source="Loupe's own; gradient × input after Shrikumar et al. 2016, integrated after "
     "Sundararajan et al. 2017",
 )
 FIND: Final = MethodCard(
     shows="The images nearest to a text, or the captions nearest to an image, by cosine in the "
     "chosen space, with the shift of the slider applied.",
-    cannot_show="Anything beyond the shown pairs. The models are small and know drawings with "
-    "short English captions; a query of other things still gets its nearest neighbours.",
+    cannot_show="Anything beyond the shown pairs. The bundled models are small and know drawings "
+    "with short English captions; a query of other things still gets its nearest neighbours. A "
+    "registered model answers for its own spaces, from squares on white as its pairs were.",
     how_to_read="Type a few words, or drop a picture. Cosines of one query can be compared with "
     "each other, not with those of another model.",
     equation="cos = v · t",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 from backend.errors import BackendError
 from backend.gap import bundled, registered, spaces
@@ -45,7 +46,16 @@ def colour_of(key: str) -> str:
         return MODEL_COLOURS[(0, 1, 4, 5)[ORDER.index(key)]]
     if key.startswith("own-"):
         return MODEL_COLOURS[(2, 3, 6)[int(key[4:6], 16) % 3]]
-    return MODEL_COLOURS[0 if key.endswith("-clip") else 1 if key.endswith("-rankclip") else 2]
+    if key.partition("--")[2] in ORDER:
+        return colour_of(key.partition("--")[2])
+    return MODEL_COLOURS[(2, 3, 6)[crc32(key.encode()) % 3]]
+
+
+def _model(encoder: str) -> str:
+    """What answers to new texts and pictures, in a few words."""
+    if not encoder:
+        return ""
+    return "CLIP-style, small" if encoder in spaces.BUNDLED else f"{encoder}, your own model"
 
 
 def about(space: Space) -> dict[str, Any]:
@@ -59,6 +69,9 @@ def about(space: Space) -> dict[str, Any]:
         "width": int(space.images.shape[1]),
         "fingerprint": space.fingerprint,
         "has_encoder": space.has_encoder,
+        "model": _model(space.encoder),
+        "methods": list(space.methods),
+        "ground": space.ground,
         "has_classes": space.classes is not None,
         "thumbs": asked_for.thumbs_of(space),
         "colour": colour_of(space.key),

@@ -10,7 +10,7 @@ from backend.errors import BadRequest
 from backend.gap.joint_map import FEWEST, MIN_DIST, NEIGHBOURS, SHOWN
 from backend.gap.opening import PAIR
 from backend.gap.requests import MOST_SEED
-from backend.gap.spaces import DEFAULT, MOST_PAIRS
+from backend.gap.spaces import DEFAULT, METHODS, MOST_PAIRS
 from components.state import Choice, Field, Flag, Ids, Number, Schema, Text, Values, Whole, read
 
 PAGE: Final = "modality-gap"
@@ -22,7 +22,6 @@ VIEWS: Final = {
 MOST_SPACES: Final = 4
 KEYS: Final = re.compile(r"[a-z0-9-]{1,80}(,[a-z0-9-]{1,80}){0,3}\Z")
 KEY: Final = re.compile(r"[a-z0-9-]{0,80}\Z")
-METHODS: Final = ("occlusion", "integrated", "gradient")
 TOPS: Final = ("1", "5", "10")
 
 
@@ -40,7 +39,7 @@ def schema() -> Schema:
     }
     asked: dict[str, Field] = {
         "pair": Whole(PAIR, -1, MOST_PAIRS),
-        "maps": Choice("occlusion", METHODS),
+        "maps": Choice("occlusion", list(METHODS)),
         "delta": Number(0, -10, 10),
         "top": Choice("1", TOPS),
         "view": Choice("find", list(VIEWS)),

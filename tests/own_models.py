@@ -154,8 +154,24 @@ def transformers_folder(folder: Path) -> Path:
 WORDS = ("<pad>", "<s>", "</s>", "<unk>", "a", "red", "dog", "blue", "cat")
 
 
+EFFICIENT = {
+    "image_size": 32,
+    "width_coefficient": 1.0,
+    "depth_coefficient": 1.0,
+    "kernel_sizes": [3, 3],
+    "in_channels": [32, 16],
+    "out_channels": [16, 16],
+    "strides": [1, 2],
+    "num_block_repeats": [1, 1],
+    "expand_ratios": [1, 2],
+    "hidden_dim": 16,
+    "initializer_range": 0.2,
+}
+"""Of ALIGN's tower of images: two blocks, wide enough that pictures come out apart."""
+
+
 def language_folder(folder: Path, kind: str) -> Path:
-    """A tiny random CLIP, Siglip or Bert of transformers, with a tokenizer of nine words."""
+    """A tiny random CLIP, Siglip, Align or Bert of transformers, with a tokenizer of nine words."""
     import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -173,6 +189,11 @@ def language_folder(folder: Path, kind: str) -> Path:
     text |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     vision = {**shared, "image_size": 32, "patch_size": 16}
     make = getattr(transformers, f"{kind}Config")
-    config = make(**text) if kind == "Bert" else make(text_config=text, vision_config=vision)
+    if kind == "Bert":
+        config = make(**text)
+    elif kind == "Align":
+        config = make(text_config=text, vision_config=EFFICIENT, projection_dim=16)
+    else:
+        config = make(text_config=text, vision_config=vision)
     getattr(transformers, f"{kind}Model")(config).eval().save_pretrained(folder)
     return folder

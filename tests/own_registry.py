@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend import catalog
-from backend.gap import registered
+from backend.gap import encoder, registered
 from backend.registry import items, sets, store
 
 
@@ -21,5 +21,6 @@ def own_registry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     store.use(None)
     yield folder
     store.use(None)
-    for loaded in (sets._items, items._loaded, registered._loaded, catalog._own):
+    known = (sets._items, items._loaded, registered._loaded, catalog._own, encoder._registered)
+    for loaded in known:
         loaded.cache_clear()

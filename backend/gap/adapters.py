@@ -1,127 +1,220 @@
 """Dual encoders of one's own: a ``transformers`` folder (CLIP, SigLIP and their kin), or open_clip.
 
 Nothing is fetched and nothing is unpickled: a folder must hold ``config.json``, weights as
-safetensors and a tokenizer. Pictures are prepared here from ``preprocessor_config.json``, because
-the library's own preparation wants torchvision.
+safetensors and a tokenizer.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
 
 from backend.errors import BadRequest
+from backend.gap.encoder import MOST_WORDS, Pieces
 from backend.gap.pairs import unit_rows
+from backend.gap.preparation import preparation, read_json
 from backend.protocols import F32, U8
 
 BATCH: Final = 32
-SQUASHED: Final = ("siglip", "siglip2", "align")  # resized to the square, not cropped
-CLIP_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD: Final = (0.26862954, 0.26130258, 0.27577711)
-
-
-class PairEncoder(Protocol):
-    """Puts pictures and texts into one space."""
-
-    @property
-    def title(self) -> str:
-        """What people call it."""
-        ...
-
-    def images(self, pictures: Sequence[U8]) -> F32:
-        """RGB bytes (h, w, 3) each to unit rows (n, d)."""
-        ...
-
-    def texts(self, texts: Sequence[str]) -> F32:
-        """Texts to unit rows (n, d)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """How pictures become input: side in px, mean and deviation by channel, cropped or squashed."""
-
-    side: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    is_squashed: bool
-
-    def __call__(self, pictures: Sequence[U8]) -> torch.Tensor:
-        """RGB bytes to (n, 3, side, side) float32."""
-        made = np.stack([self._one(picture) for picture in pictures])
-        return torch.from_numpy(made.transpose(0, 3, 1, 2).copy())
-
-    def _one(self, picture: U8) -> NDArray[np.float32]:
-        image = Image.fromarray(picture).convert("RGB")
-        if self.is_squashed:
-            image = image.resize((self.side, self.side), Image.Resampling.BICUBIC)
-        else:
-            scale = self.side / min(image.size)
-            size = (round(image.width * scale), round(image.height * scale))
-            image = image.resize(size, Image.Resampling.BICUBIC)
-            left, top = (image.width - self.side) // 2, (image.height - self.side) // 2
-            image = image.crop((left, top, left + self.side, top + self.side))
-        values = np.asarray(image, np.float32) / 255.0
-        scaled: F32 = ((values - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
-        return scaled
+FULL: Final = ("siglip",)  # trained on texts padded to the full length
 
 
 class TransformersEncoder:
     """A folder written by ``save_pretrained`` of a dual encoder and its tokenizer.
 
+    It is an :class:`backend.gap.encoder.Encoder`, with whitespace between its words, and the mean
+    colour of its preparation, a grey, where a place is not given.
+
+    Attributes:
+        title: what people call it.
+
     Raises:
         BadRequest: the folder lacks a file, or its model has no image and text features.
     """
 
-    def __init__(self, folder: Path) -> None:
-        config = _json(folder / "config.json")
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        config = read_json(folder / "config.json")
         kind = str(config.get("model_type", ""))
-        if any("auto_map" in _json(path) for path in folder.glob("*.json")):
-            raise BadRequest(
-                f"{folder.name} brings code of its own, which is never run.",
-                "Give a folder whose model transformers knows itself.",
-            )
-        if not list(folder.glob("*.safetensors")):
-            raise BadRequest(
-                f"{folder.name} holds no weights as safetensors.",
-                "Write it with save_pretrained; pickled weights are never read.",
-            )
+        _check(folder, kind)
         self.title = f"{folder.name} ({kind})"
-        self._prepare = _preparation(folder, kind, config)
+        self._name, self._device, self._is_full = folder.name, device, kind in FULL
+        self._prepare = preparation(folder, kind, config)
         self._model, self._tokenizer = _opened(folder)
+        self._model.to(device)
+        # A text is read by one thread at a time: `of_vectors` puts its own vectors into the model.
+        self._reading = threading.Lock()
 
     def images(self, pictures: Sequence[U8]) -> F32:
-        """See :class:`PairEncoder`."""
+        """See :class:`backend.gap.encoder.PairEncoder`."""
         found = []
         with torch.inference_mode():
             for start in range(0, len(pictures), BATCH):
                 pixels = self._prepare(pictures[start : start + BATCH])
-                found.append(_pooled(self._model.get_image_features(pixel_values=pixels)))
+                found.append(self._features(pixels).float().cpu().numpy())
         return unit_rows(np.concatenate(found))
 
     def texts(self, texts: Sequence[str]) -> F32:
-        """See :class:`PairEncoder`."""
+        """See :class:`backend.gap.encoder.PairEncoder`."""
         found = []
-        most = self._model.config.text_config.max_position_embeddings
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
                 part = list(texts[start : start + BATCH])
-                # SigLIP was trained on texts padded to the full length, CLIP on short ones.
-                pad = "max_length" if "siglip" in self._model.config.model_type else True
-                told = self._tokenizer(
-                    part, padding=pad, truncation=True, max_length=most, return_tensors="pt"
-                )
-                given = {k: v for k, v in told.items() if k in ("input_ids", "attention_mask")}
-                found.append(_pooled(self._model.get_text_features(**given)))
+                told = self._tokenizer(part, truncation=True, max_length=self._most)
+                with self._reading:
+                    found.append(self._read(self._padded(told["input_ids"])).cpu().numpy())
         return unit_rows(np.concatenate(found))
+
+    # ---- what maps of words and places ask
+
+    @property
+    def empty(self) -> Tensor:
+        """(3, 1, 1) in [0, 1]: the colour that the model's own preparation takes to zero."""
+        return torch.tensor(self._prepare.mean, dtype=torch.float32).view(-1, 1, 1).expand(3, 1, 1)
+
+    @property
+    def nothing(self) -> Tensor:
+        """(e,) vector of a masked word; zero where the tokenizer knows none."""
+        table = self._embedding().weight
+        mask = self._tokenizer.mask_token_id
+        return torch.zeros_like(table[0]) if mask is None else table[mask].detach()
+
+    def pixels(self, picture: U8) -> Tensor:
+        """See :class:`backend.gap.encoder.Encoder`."""
+        return self._prepare.pixels(picture)
+
+    def of_pixels(self, pixels: Tensor) -> Tensor:
+        """See :class:`backend.gap.encoder.Encoder`."""
+        found = self._features(self._prepare.normalised(pixels))
+        return functional.normalize(found.float(), dim=-1).cpu()
+
+    def pieces(self, caption: str) -> Pieces:
+        """See :class:`backend.gap.encoder.Encoder`; words lie between spaces."""
+        if not self._tokenizer.is_fast:
+            raise BadRequest(
+                f"The tokenizer of {self._name} does not say where its words lie.",
+                "Save the fast tokenizer with tokenizer.save_pretrained(folder).",
+            )
+        told = self._tokenizer(
+            caption, truncation=True, max_length=self._most, return_offsets_mapping=True
+        )
+        # A token may begin at the space before its word, so its last letter says where it belongs.
+        ends = [stop - 1 if stop > start else -1 for start, stop in told["offset_mapping"]]
+        words, spans = [], []
+        for word in re.finditer(r"\S+", caption):
+            mine = [i for i, end in enumerate(ends) if word.start() <= end < word.end()]
+            if mine:
+                words.append(word[0])
+                spans.append((mine[0], mine[-1] + 1))
+        content = tuple(end >= 0 for end in ends)
+        return Pieces(
+            tuple(words[:MOST_WORDS]), tuple(spans[:MOST_WORDS]), tuple(told["input_ids"]), content
+        )
+
+    def of_ids(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """See :class:`backend.gap.encoder.Encoder`."""
+        with self._reading:
+            return functional.normalize(self._read(self._padded(ids)), dim=-1).cpu()
+
+    def table(self, ids: Sequence[int]) -> Tensor:
+        """See :class:`backend.gap.encoder.Encoder`."""
+        table = self._embedding().weight
+        return table[torch.tensor(list(ids), device=table.device)].detach()
+
+    def of_vectors(self, vectors: Tensor, ids: Sequence[int]) -> Tensor:
+        """See :class:`backend.gap.encoder.Encoder`."""
+        given = self._padded([ids] * len(vectors))
+        first = self._first(given["input_ids"].shape[1], len(ids))
+        with self._reading, _put(self._embedding(), vectors, first):
+            return functional.normalize(self._read(given), dim=-1).cpu()
+
+    # ---- the model itself
+
+    @property
+    def _most(self) -> int:
+        return int(self._model.config.text_config.max_position_embeddings)
+
+    def _padded(self, ids: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+        """Texts (b, t) of one length, and where they are if the tokenizer says that it counts."""
+        longest = self._most if self._is_full else max(len(one) for one in ids)
+        padded = torch.full((len(ids), longest), self._tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(padded)
+        for row, one in enumerate(ids):
+            first = self._first(longest, len(one))
+            padded[row, first : first + len(one)] = torch.tensor(list(one))
+            mask[row, first : first + len(one)] = 1
+        given = {"input_ids": padded}
+        if "attention_mask" in self._tokenizer.model_input_names:
+            given["attention_mask"] = mask
+        return {name: one.to(self._device) for name, one in given.items()}
+
+    def _first(self, longest: int, length: int) -> int:
+        """Where a text begins among its padding."""
+        return longest - length if self._tokenizer.padding_side == "left" else 0
+
+    def _read(self, given: dict[str, Tensor]) -> Tensor:
+        return _pooled(self._model.get_text_features(**given)).float()
+
+    def _features(self, prepared: Tensor) -> Tensor:
+        return _pooled(self._model.get_image_features(pixel_values=prepared.to(self._device)))
+
+    def _embedding(self) -> nn.Embedding:
+        """The table of word vectors.
+
+        Raises:
+            BadRequest: the model has none that is known.
+        """
+        tower: Any = getattr(self._model, "text_model", None)
+        found = tower.get_input_embeddings() if hasattr(tower, "get_input_embeddings") else None
+        if not isinstance(found, nn.Embedding):
+            raise BadRequest(
+                f"{self._name} does not say where its word vectors lie.", "Choose occlusion."
+            )
+        return found
+
+
+@contextmanager
+def _put(table: nn.Embedding, vectors: Tensor, first: int) -> Iterator[None]:
+    """Within the block the table answers with ``vectors`` (b, t, e) from place ``first`` on."""
+
+    def answer(module: nn.Module, given: Any, found: Tensor) -> Tensor:
+        del module, given
+        stop = first + vectors.shape[1]
+        return torch.cat([found[:, :first], vectors.to(found.device), found[:, stop:]], dim=1)
+
+    hook = table.register_forward_hook(answer)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _check(folder: Path, kind: str) -> None:
+    """Returns if a folder can be opened without running or unpickling anything of its own."""
+    if any("auto_map" in read_json(path) for path in folder.glob("*.json")):
+        raise BadRequest(
+            f"{folder.name} brings code of its own, which is never run.",
+            "Give a folder whose model transformers knows itself.",
+        )
+    if not list(folder.glob("*.safetensors")):
+        raise BadRequest(
+            f"{folder.name} holds no weights as safetensors.",
+            "Write it with save_pretrained; pickled weights are never read.",
+        )
+    if kind == "siglip2":
+        raise BadRequest(
+            f"{folder.name} takes pictures of any resolution as patches, which is not built here.",
+            "Give a SigLIP 2 of one resolution: its config.json says siglip.",
+        )
 
 
 class OpenClipEncoder:
@@ -162,7 +255,7 @@ class OpenClipEncoder:
         self._tokenizer = open_clip.get_tokenizer(name)
 
     def images(self, pictures: Sequence[U8]) -> F32:
-        """See :class:`PairEncoder`."""
+        """See :class:`backend.gap.encoder.PairEncoder`."""
         found = []
         with torch.inference_mode():
             for start in range(0, len(pictures), BATCH):
@@ -172,7 +265,7 @@ class OpenClipEncoder:
         return unit_rows(np.concatenate(found))
 
     def texts(self, texts: Sequence[str]) -> F32:
-        """See :class:`PairEncoder`."""
+        """See :class:`backend.gap.encoder.PairEncoder`."""
         found = []
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
@@ -199,41 +292,10 @@ def _opened(folder: Path) -> tuple[Any, Any]:
             f"{folder.name} holds a {type(model).__name__}, which has not both images and texts.",
             "Give a CLIP, SigLIP or another dual encoder.",
         )
-    return model.eval(), tokenizer
+    return model.eval().float().requires_grad_(False), tokenizer
 
 
-def _pooled(told: Any) -> NDArray[np.float32]:
+def _pooled(told: Any) -> Tensor:
     """Features (n, d): the library returns them as they are, or within an output object."""
-    found = told if isinstance(told, torch.Tensor) else told.pooler_output
-    return np.asarray(found.float().numpy(), np.float32)
-
-
-def _preparation(folder: Path, kind: str, config: dict[str, Any]) -> Preparation:
-    path = folder / "preprocessor_config.json"
-    held = _json(path) if path.is_file() else {}
-    vision = config.get("vision_config") or {}
-    side = _side(held.get("crop_size") or held.get("size") or vision.get("image_size"))
-    return Preparation(
-        side,
-        tuple(held.get("image_mean") or CLIP_MEAN),
-        tuple(held.get("image_std") or CLIP_STD),
-        kind in SQUASHED,
-    )
-
-
-def _side(given: Any) -> int:
-    if isinstance(given, dict):
-        given = given.get("height") or given.get("shortest_edge")
-    return int(given or 224)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadRequest(
-            f"{path.parent.name} holds no readable {path.name}.", "Write it with save_pretrained."
-        ) from error
-    if not isinstance(found, dict):
-        raise BadRequest(f"{path.name} of {path.parent.name} is no JSON object.")
+    found: Tensor = told if isinstance(told, Tensor) else told.pooler_output
     return found

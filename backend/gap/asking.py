@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from backend.errors import BadRequest, NotFound
-from backend.gap import bundled, encoder
+from backend.gap import bundled
+from backend.gap.encoder import checked_text, encoder_of
 from backend.gap.nearest import nearest
 from backend.gap.pairs import unit_rows
 from backend.gap.slider import direction
@@ -27,8 +28,17 @@ def by_text(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     Params: ``space, text, k, delta``.
     """
     held = space_of(params, ticket)
-    query = encoder.text_embeddings(held.encoder, [encoder.checked_text(str(params["text"]))])
+    text = checked_text(str(params["text"]))
+    query = encoder_of(held.encoder).texts([text])
     return _found(held, query, held.images, params, is_text=True)
+
+
+def scores(params: Mapping[str, JSON], ticket: Any) -> Arrays:
+    """``gap.scores``: ``cosines`` (n,) of a text with every image. Params: ``space, text``."""
+    held = space_of(params, ticket)
+    text = checked_text(str(params["text"]))
+    query = encoder_of(held.encoder).texts([text])
+    return {"cosines": (held.images @ query[0]).astype(np.float32)}
 
 
 def by_image(params: Mapping[str, JSON], ticket: Any) -> Arrays:
@@ -41,7 +51,7 @@ def by_image(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     if stored is None or "pixels" not in stored:
         raise NotFound("The image is no longer held here.", "Drop it again.")
     pixels: U8 = stored["pixels"].astype(np.uint8)
-    query = encoder.image_embeddings(held.encoder, pixels[None])
+    query = encoder_of(held.encoder).images([pixels])
     return _found(held, query, held.texts, params, is_text=False)
 
 
@@ -50,9 +60,9 @@ def words(params: Mapping[str, JSON], ticket: Any) -> Arrays:
     row, method``.
     """
     held = space_of(params, ticket)
-    encoder.heads_of(held.encoder)
-    row = held.row(whole(params, "row"))
-    found = token_map(held.encoder, _picture(held, row), held.captions[row], str(params["method"]))
+    row, method = held.row(whole(params, "row")), str(params["method"])
+    encoder = encoder_of(held.encoder)
+    found = token_map(encoder, _picture(held, row), held.captions[row], method, progress=ticket)
     return {
         "words": np.array(found.words),
         "parts": found.parts,
@@ -82,11 +92,11 @@ def _found(
 ) -> Arrays:
     k, delta = whole(params, "k"), number(params, "delta")
     kept = np.arange(len(held)) if is_text else held.distinct_texts()
-    if not 1 <= k <= min(MOST, len(kept)):
+    if not 1 <= k <= MOST:
         raise BadRequest(
-            f"K = {k} is out of range.", f"Allowed are 1 to {min(MOST, len(kept))} of {len(kept)}."
+            f"K = {k} is out of range.", f"Allowed are 1 to {MOST}; more than there are mean all."
         )
-    pool = pool[kept]
+    pool, k = pool[kept], min(k, len(kept))
     if delta:
         step = np.float32(delta / 2) * direction(held.pairs)
         query = unit_rows(query + step if is_text else query - step)

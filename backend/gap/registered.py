@@ -11,7 +11,7 @@ import numpy as np
 from backend.errors import NotFound
 from backend.gap import bundled
 from backend.gap.pairs import check
-from backend.gap.spaces import BUNDLED, TEMPERATURE, Space, concepts_of
+from backend.gap.spaces import BUNDLED, METHODS, TEMPERATURE, Space, concepts_of
 from backend.registry import language, sets, store
 from backend.registry.store import OwnSet
 from models.cards import CARDS, read_card
@@ -50,7 +50,10 @@ def load(key: str) -> Space:
     if key not in titles():
         raise NotFound(f"There is no space {key[:40]!r} here.", f"There is {', '.join(titles())}.")
     model = store.listed().models.get(key.partition("--")[2])
-    return _loaded(key, held.fingerprint, model.fingerprint if model else "")
+    if model is None:
+        return _loaded(key, held.fingerprint)
+    methods = tuple(one for one in METHODS if one in model.validation.get("maps", ()))
+    return _loaded(key, held.fingerprint, model.fingerprint, methods)
 
 
 def _title(held: OwnSet, encoder: str) -> str:
@@ -58,7 +61,8 @@ def _title(held: OwnSet, encoder: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _loaded(key: str, fingerprint: str, mark: str) -> Space:
+def _loaded(key: str, fingerprint: str, mark: str = "", methods: tuple[str, ...] = ()) -> Space:
+    """``mark`` and ``methods`` are those of a registered model, where one made the space."""
     name, _, encoder = key.partition("--")
     arrays, is_bundled = sets.stored(name), encoder in BUNDLED
     pairs = check(arrays[f"images-{encoder}"], arrays[f"texts-{encoder}"])
@@ -79,7 +83,9 @@ def _loaded(key: str, fingerprint: str, mark: str) -> Space:
         classes=None,
         class_names=(),
         temperature=1 / card.metrics["logit_scale"] if card else TEMPERATURE,
-        encoder=encoder if is_bundled else "",
+        encoder="" if encoder == OWN else encoder,
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        methods=tuple(METHODS) if is_bundled else methods,
+        ground="white" if is_bundled else "grey",
         thumbs=arrays.get("thumbs"),
     )

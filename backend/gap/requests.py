@@ -9,7 +9,7 @@ from typing import Final
 from backend.cache import key_of
 from backend.errors import BadRequest
 from backend.gap.joint_map import FEWEST, MIN_DIST, NEIGHBOURS, SHOWN
-from backend.gap.spaces import MOST_PAIRS, Space
+from backend.gap.spaces import METHODS, MOST_PAIRS, Space
 from backend.jobs import JobRequest
 from backend.params import number, whole
 from backend.protocols import JSON
@@ -134,13 +134,19 @@ def tokens_job(held: Space, row: int, method: str = "occlusion") -> JobRequest:
     """``gap.tokens``: words and places of a pair.
 
     Raises:
-        BadRequest: the space is an import.
+        BadRequest: the space has no encoder, or the method does not apply to it.
         NotFound: there is no such pair.
     """
     if not held.has_encoder:
         raise BadRequest(
             "Imported embeddings have no encoder to ask about words and places.",
-            "Choose one of the bundled models.",
+            "Choose one of the bundled models, or a registered one.",
+        )
+    if method not in held.methods:
+        left = ", ".join(METHODS[one] for one in held.methods)
+        raise BadRequest(
+            f"{METHODS.get(method, method[:40])} does not apply to {held.title}.",
+            f"Choose {left}." if left else "Its tokenizer does not say where its words lie.",
         )
     params = {**named(held), "row": held.row(row), "method": method}
     return JobRequest("gap.tokens", params, "Words and places")

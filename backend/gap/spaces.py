@@ -32,6 +32,12 @@ PAIRS: Final = "pairs"
 MOST_PAIRS: Final = 1_000_000  # what the page lays out and lists
 TEMPERATURE: Final = 0.01
 DEFAULT: Final = ("pairs-rankclip", "pairs-clip", "pairs-random")
+METHODS: Final = {
+    "occlusion": "occlusion",
+    "integrated": "integrated gradients",
+    "gradient": "gradient × input",
+}
+"""By which words and places can be valued; see :mod:`backend.gap.token_maps`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +53,10 @@ class Space:
         labels, classes: (n,) class of each image and (c, d) texts of the classes, or None.
         class_names: (c,).
         temperature: of CLIP's loss.
-        encoder: key of the bundled model that puts new texts and images into the space; "" none.
+        encoder: what puts new texts and images into the space, the key of a bundled model or the
+            name of a registered one; "" none.
+        methods: by which words and places can be valued, of METHODS.
+        ground: what a place that is left out is painted with, in a word.
         fingerprint: of weights and pairs.
         thumbs: (n, h, w, 3) bytes, or None where there are none or the bundled sheets have them.
     """
@@ -67,6 +76,8 @@ class Space:
     temperature: float
     encoder: str
     fingerprint: str
+    methods: tuple[str, ...] = ()
+    ground: str = "white"
     thumbs: U8 | None = None
 
     def __len__(self) -> int:
@@ -139,6 +150,7 @@ def _bundled(key: str) -> Space:
         temperature=1 / card.metrics["logit_scale"],
         encoder=key,
         fingerprint=card.fingerprint,
+        methods=tuple(METHODS),
     )
 
 

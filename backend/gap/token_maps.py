@@ -2,51 +2,47 @@
 
 The cosine of a pair is v . t. Three methods say what a word or a place adds to it:
 
-* ``occlusion``: t without the word and v with the place painted white, which is the empty ground of
-  the pictures. What word and place do together is the difference of differences,
-  (v - v without the place) . (t - t without the word). Nothing in it is an approximation.
-* ``gradient``: gradient x input, one backward pass. The Jacobian of t by a word's input vectors
-  times their difference to a masked word's; the gradient by the pixels times their distance from
-  white. Of first order only, and the towers saturate: the slope at the finished picture says little
-  of the way to it, which is why the check often fails.
+* ``occlusion``: t without the word and v with the place painted over. What word and place do
+  together is the difference of differences, (v - v without the place) . (t - t without the word).
+  Nothing in it is an approximation, and it asks no more of a model than to be run.
+* ``gradient``: gradient x input. The slope of t along a word's vectors, from a masked word's;
+  the gradient by the pixels times their distance from a place painted over. Of first order only,
+  and the towers saturate: the slope at the finished picture says little of the way to it, which is
+  why the check often fails.
 * ``integrated``: the same with the mean slope over 8 places of that way, from masked words and
-  from white (after integrated gradients, Sundararajan, Taly and Yan 2017, arXiv:1703.01365). The
-  parts do not add up to the cosine: beside a blank picture slopes are so steep that more places
-  make the sum worse, not better.
+  from a picture painted over (after integrated gradients, Sundararajan, Taly and Yan 2017,
+  arXiv:1703.01365). The parts do not add up to the cosine: beside a blank picture slopes are so
+  steep that more places make the sum worse, not better.
 
-The check paints the places white in order of their relevance, and compares the fall of the cosine
-with that of random orders.
+What a place is painted with is the encoder's: white for the bundled ones, whose pictures lie on
+white; for a model of one's own the colour that its preparation takes to zero, a grey. The check
+paints the places in order of their relevance, and compares the fall of the cosine with that of
+random orders.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from backend.errors import BadRequest
-from backend.gap import encoder, towers
-from backend.protocols import F32, U8
-from models.dual_encoder import IMAGE_PX, WIDTH, Heads, image_features, scaled
-from models.text_encoder import mean_of
+from backend.gap.encoder import Encoder, Pieces, checked_text
+from backend.gap.spaces import METHODS
+from backend.protocols import F32, U8, Progress
 
-METHODS: Final = {
-    "occlusion": "occlusion",
-    "integrated": "integrated gradients",
-    "gradient": "gradient × input",
-}
 WAY: Final = tuple((step + 0.5) / 8 for step in range(8))
 """Shares of the way to the picture at which slopes are taken."""
 GRID: Final = 8
-MOST_WORDS: Final = 12
-MASK: Final = 103  # MiniLM's token for a word that is not given
+BATCH: Final = 8  # pictures that a model is given at once
+DRAWN: Final = 0.02  # mean distance from the empty colour from which a place counts as drawn
 SHARES: Final = (0.1, 0.2, 0.3, 0.5)
 RANDOM_ORDERS: Final = 5
-Spans = list[tuple[int, int]]
 Way = tuple[float, ...]
 Units = tuple[Tensor, Tensor, Tensor]
 """Unit vectors: image (d,), text (d,), text without each word (w, d)."""
@@ -80,34 +76,53 @@ class TokenMap:
     without: F32
 
 
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+    del done, total
+
+
+class _Steps:
+    """Counts what has been run of the model, and tells it."""
+
+    def __init__(self, progress: Progress, n_before: int) -> None:
+        self._progress, self._done = progress, 0
+        self._total = n_before + -(-(1 + RANDOM_ORDERS) * len(SHARES) // BATCH)
+
+    def __call__(self) -> None:
+        self._done += 1
+        self._progress(self._done, self._total)
+
+
 def token_map(
-    key: str, picture: U8, caption: str, method: str = "occlusion", seed: int = 0
+    encoder: Encoder,
+    picture: U8,
+    caption: str,
+    method: str = "occlusion",
+    *,
+    seed: int = 0,
+    progress: Progress = quiet,
 ) -> TokenMap:
-    """Relevances and their check for a picture (h, w, 3) and its caption.
+    """Relevances and their check for a square picture (h, h, 3) and its caption.
 
     Raises:
-        BadRequest: the caption is empty or too long, the space has no encoder, or there is no such
-            method.
+        BadRequest: the caption is empty or too long, has no word that the encoder reads, or there
+            is no such method.
     """
     if method not in METHODS:
         raise BadRequest(f"There is no method {method[:40]!r}.", f"There is {', '.join(METHODS)}.")
-    caption = encoder.checked_text(caption)
-    heads = encoder.heads_of(key)
-    words, spans, ids = pieces(caption)
-    pixels = scaled(torch.from_numpy(picture[None]))
-    with torch.inference_mode():
-        image = heads.image(image_features(towers.image_tower(), pixels))[0]
-        text, without = _texts(heads, ids, spans)
-    image, text, without = image.clone(), text.clone(), without.clone()
-    unit = (image, text, without)
-    if method == "occlusion":
-        parts, whole, maps = _by_occlusion(heads, pixels, unit)
+    pieces = _pieces(encoder, checked_text(caption))
+    pixels = encoder.pixels(picture)
+    unit = _unit(encoder, pixels, pieces)
+    image, text, without = unit
+    way = {"occlusion": (), "integrated": WAY, "gradient": (1.0,)}[method]
+    steps = _Steps(progress, len(way) or -(-GRID * GRID // BATCH))
+    if way:
+        parts, whole, maps = _by_slopes(encoder, pixels, pieces, unit, way, steps)
     else:
-        way = WAY if method == "integrated" else (1.0,)
-        parts, whole, maps = _by_slopes(heads, pixels, ids, spans, unit, way)
-    check = _deleted(heads, pixels, text, whole, seed)
+        parts, whole, maps = _by_occlusion(encoder, pixels, unit, steps)
+    check = _deleted(encoder, pixels, text, whole, seed, steps)
     return TokenMap(
-        words=words,
+        words=pieces.words,
         parts=parts.numpy(),
         whole=whole.numpy(),
         maps=maps.numpy(),
@@ -121,127 +136,173 @@ def token_map(
     )
 
 
-def pieces(caption: str) -> tuple[tuple[str, ...], Spans, list[int]]:
-    """Words, where their tokens begin and end, and all tokens; words beyond MOST_WORDS are left
-    out of the words, not of the tokens.
+def methods_of(encoder: Encoder, picture: U8, caption: str) -> tuple[str, ...]:
+    """The methods that apply to an encoder, told by trying them on one pair: occlusion where words
+    can be left out, the others where slopes pass through the model.
     """
-    told = towers.tokenizer().encode(caption)
-    words: list[str] = []
-    spans: Spans = []
-    for i, token in enumerate(told.tokens):
-        if told.special_tokens_mask[i]:
-            continue
-        if token.startswith("##") and spans:
-            words[-1] += token[2:]
-            spans[-1] = (spans[-1][0], i + 1)
-        else:
-            words.append(token)
-            spans.append((i, i + 1))
-    return tuple(words[:MOST_WORDS]), spans[:MOST_WORDS], told.ids
+    try:
+        pieces = _pieces(encoder, caption)
+    except BadRequest:
+        return ()
+    pixels = encoder.pixels(picture)
+    unit = _unit(encoder, pixels, pieces)
+    steps = _Steps(quiet, 1)
+    try:
+        parts, _, maps = _by_slopes(encoder, pixels, pieces, unit, (1.0,), steps)
+    except (BadRequest, RuntimeError):  # RuntimeError: an operation of it that has no derivative
+        return ("occlusion",)
+    is_usable = bool(torch.isfinite(parts).all() and torch.isfinite(maps).all())
+    return tuple(METHODS) if is_usable else ("occlusion",)
 
 
-def _by_occlusion(heads: Heads, pixels: Tensor, unit: Units) -> tuple[Tensor, Tensor, Tensor]:
+def _pieces(encoder: Encoder, caption: str) -> Pieces:
+    pieces = encoder.pieces(caption)
+    if not pieces.words:
+        raise BadRequest(
+            f"The model reads no word of {caption[:60]!r}.", "Choose a pair with another caption."
+        )
+    return pieces
+
+
+def _unit(encoder: Encoder, pixels: Tensor, pieces: Pieces) -> Units:
+    ids, spans = list(pieces.ids), ((0, 0), *pieces.spans)
+    with torch.no_grad():
+        image = encoder.of_pixels(pixels)[0]
+        texts = encoder.of_ids([ids[:start] + ids[stop:] for start, stop in spans])
+    return image, texts[0], texts[1:]
+
+
+def _by_occlusion(
+    encoder: Encoder, pixels: Tensor, unit: Units, steps: _Steps
+) -> tuple[Tensor, Tensor, Tensor]:
     """Parts (w,), places (GRID, GRID) and places by word (w, GRID, GRID), exactly."""
     image, text, without = unit
-    side = IMAGE_PX // GRID
-    seen = []
-    with torch.inference_mode():
-        masks = functional.interpolate(
-            torch.eye(GRID * GRID).view(-1, 1, GRID, GRID), scale_factor=side
-        )
-        for start in range(0, len(masks), GRID):
-            covered = 1.0 - (1.0 - pixels) * (1.0 - masks[start : start + GRID])
-            seen.append(heads.image(image_features(towers.image_tower(), covered)))
-    lost = image - torch.cat(seen).clone()  # (GRID * GRID, d)
+    keep = 1.0 - torch.eye(GRID * GRID)
+    lost = image - _seen(encoder, pixels, keep, steps)  # (GRID * GRID, d)
     words = text - without
     maps = torch.einsum("pd,wd->wp", lost, words).view(-1, GRID, GRID)
     return words @ image, (lost @ text).view(GRID, GRID), maps
 
 
+def _seen(encoder: Encoder, pixels: Tensor, keep: Tensor, steps: _Steps) -> Tensor:
+    """Unit rows (n, d) of the picture with only the places left that ``keep`` (n, GRID * GRID)
+    names with 1; the others are painted over.
+    """
+    bands = bands_of(pixels.shape[-1])
+    found = []
+    for start in range(0, len(keep), BATCH):
+        grid = keep[start : start + BATCH].view(-1, GRID, GRID)
+        mask = torch.einsum("gy,ngh,hx->nyx", bands, grid, bands)[:, None]
+        with torch.no_grad():
+            found.append(encoder.of_pixels(encoder.empty + (pixels - encoder.empty) * mask))
+        steps()
+    return torch.cat(found)
+
+
+def bands_of(side: int) -> Tensor:
+    """(GRID, side): which rows, or columns, of a picture belong to which of its places."""
+    place = torch.arange(side) * GRID // side
+    return (place[None] == torch.arange(GRID)[:, None]).float()
+
+
 def _by_slopes(
-    heads: Heads, pixels: Tensor, ids: list[int], spans: Spans, unit: Units, way: Way
+    encoder: Encoder, pixels: Tensor, pieces: Pieces, unit: Units, way: Way, steps: _Steps
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As :func:`_by_occlusion`, from the mean slope at some shares of the way to the pair."""
     image, text, _ = unit
-    by_token = _text_parts(heads, ids, way)
-    words = torch.stack([by_token[start:stop].sum(0) for start, stop in spans])
-    maps = _image_parts(heads, pixels, torch.cat([text[None], words]), way)
+    words = _text_parts(encoder, pieces, way)
+    directions = torch.cat([text[None], words])
+    maps = _image_parts(encoder, pixels, directions, way, steps)
     return words @ image, maps[0], maps[1:]
 
 
-def _text_parts(heads: Heads, ids: list[int], way: Way) -> Tensor:
-    """Each token's part of the caption's unit vector (t, d), from a masked word's.
-
-    All rows of the Jacobian come from one backward pass over d copies of the caption.
+def _text_parts(encoder: Encoder, pieces: Pieces, way: Way) -> Tensor:
+    """Each word's part of the caption's unit vector (w, d), from a masked word's: the slopes along
+    the words' vectors, all of them at once.
     """
-    tower = towers.text_tower()
-    table = tower.embeddings.word_embeddings.weight[torch.tensor(ids)]
-    nothing = tower.embeddings.word_embeddings.weight[MASK]
-    total = torch.zeros(WIDTH, *table.shape)
-    for share in way:
-        there = nothing + share * (table - nothing)
-        copies = there[None].repeat(WIDTH, 1, 1).detach().requires_grad_(True)
-        out = heads.text(_from_words(copies))
-        (slope,) = torch.autograd.grad(out.diagonal().sum(), copies)
-        total += slope
-    return torch.einsum("dte,te->td", total / len(way), table - nothing)
+    table = encoder.table(pieces.ids)
+    is_text = torch.tensor(pieces.content, device=table.device)[:, None]
+    step = torch.where(is_text, table - encoder.nothing, torch.zeros_like(table))
+    along = table.new_zeros(len(pieces.spans), *table.shape)
+    for word, (start, stop) in enumerate(pieces.spans):
+        along[word, start:stop] = step[start:stop]
+    found = [
+        _slopes(
+            lambda vectors: encoder.of_vectors(vectors, pieces.ids),
+            (table - (1.0 - share) * step).expand_as(along).contiguous(),
+            along,
+        )
+        for share in way
+    ]
+    return torch.stack(found).mean(0)
 
 
-def _from_words(x: Tensor) -> Tensor:
-    """MiniLM from word vectors (b, t, 384) to its unit vectors (b, 384)."""
-    tower = towers.text_tower()
-    parts = tower.embeddings
-    mask = torch.ones(x.shape[:2], dtype=torch.bool)
-    x = x + parts.position_embeddings.weight[: x.shape[1]] + parts.token_type_embeddings.weight[0]
-    x = parts.LayerNorm(x)
-    for layer in tower.encoder["layer"].children():
-        x = layer(x, mask[:, None, None, :])
-    return mean_of(x, mask)
+def _slopes(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:
+    """How fast ``function`` changes at a place along a direction, both (b, ...).
+
+    Twice backward is once forward: the gradient is linear in what it is weighted with, and its own
+    slope by these weights is the one wanted. Torch's forward mode is global to the process and
+    compiles, which a worker with two threads should not.
+    """
+    place = at.clone().requires_grad_(True)
+    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no second derivative
+        out = function(place)
+        weights = torch.zeros_like(out, requires_grad=True)
+        (pulled,) = torch.autograd.grad(out, place, weights, create_graph=True)
+        (slope,) = torch.autograd.grad(pulled, weights, along)
+    return slope.detach()
 
 
-def _image_parts(heads: Heads, pixels: Tensor, directions: Tensor, way: Way) -> Tensor:
-    """The part of each place along each direction (w, d), from white: (w, GRID, GRID)."""
+def _image_parts(
+    encoder: Encoder, pixels: Tensor, directions: Tensor, way: Way, steps: Callable[[], None]
+) -> Tensor:
+    """The part of each place along each direction (w, d), from an empty picture: (w, GRID, GRID).
+
+    One pass forward a share of the way, and one backward a direction: the pictures of a large
+    model would not fit into memory side by side.
+    """
+    away = pixels - encoder.empty
     total = torch.zeros(len(directions), *pixels.shape[1:])
     for share in way:
-        there = 1.0 - share * (1.0 - pixels)
-        copies = there.repeat(len(directions), 1, 1, 1).requires_grad_(True)
-        out = heads.image(image_features(towers.image_tower(), copies))
-        (slope,) = torch.autograd.grad((out * directions).sum(), copies)
-        total += slope
-    product = (total / len(way) * (pixels - 1.0)).sum(1)
-    side = IMAGE_PX // GRID
-    return functional.avg_pool2d(product[:, None], side).squeeze(1) * side * side
+        there = (encoder.empty + share * away).requires_grad_(True)
+        out = encoder.of_pixels(there)[0]
+        for i, direction in enumerate(directions):
+            (slope,) = torch.autograd.grad(out @ direction, there, retain_graph=True)
+            total[i] += slope[0]
+        steps()
+    product = (total / len(way) * away).sum(1)
+    bands = bands_of(pixels.shape[-1])
+    return torch.einsum("gy,nyx,hx->ngh", bands, product, bands)
 
 
-def _deleted(heads: Heads, pixels: Tensor, text: Tensor, relevance: Tensor, seed: int) -> F32:
-    """(1 + RANDOM_ORDERS, s) cosines after painting a share of the drawn places white, the most
+def _deleted(
+    encoder: Encoder, pixels: Tensor, text: Tensor, relevance: Tensor, seed: int, steps: _Steps
+) -> F32:
+    """(1 + RANDOM_ORDERS, s) cosines after painting over a share of the drawn places, the most
     relevant first in the first row, in random order in the others.
     """
-    side = IMAGE_PX // GRID
-    ink = functional.avg_pool2d((1.0 - pixels).mean(1, keepdim=True), side).flatten()
-    drawn = torch.nonzero(ink > 0.02).flatten()
+    drawn = torch.nonzero(_ink(encoder, pixels) > DRAWN).flatten()
     ranked = drawn[relevance.flatten()[drawn].argsort(descending=True)]
     generator = torch.Generator().manual_seed(seed)
     orders = [ranked]
     orders += [drawn[torch.randperm(len(drawn), generator=generator)] for _ in range(RANDOM_ORDERS)]
-    pictures = []
+    keep = torch.stack(list(_kept(orders)))
+    cosines = _seen(encoder, pixels, keep, steps) @ text
+    found: F32 = cosines.view(len(orders), len(SHARES)).numpy()
+    return found
+
+
+def _ink(encoder: Encoder, pixels: Tensor) -> Tensor:
+    """(GRID * GRID,) mean distance of each place from one that is painted over."""
+    bands = bands_of(pixels.shape[-1])
+    bands = bands / bands.sum(1, keepdim=True)
+    away = (pixels - encoder.empty).abs().mean(1)[0]
+    return torch.einsum("gy,yx,hx->gh", bands, away, bands).flatten()
+
+
+def _kept(orders: Sequence[Tensor]) -> Iterable[Tensor]:
     for order in orders:
         for share in SHARES:
             keep = torch.ones(GRID * GRID)
             keep[order[: max(1, round(share * len(order)))]] = 0.0
-            mask = functional.interpolate(keep.view(1, 1, GRID, GRID), scale_factor=side)
-            pictures.append(1.0 - (1.0 - pixels) * mask)
-    with torch.inference_mode():
-        out = heads.image(image_features(towers.image_tower(), torch.cat(pictures)))
-        cosines: F32 = (out @ text).view(len(orders), len(SHARES)).numpy()
-    return cosines
-
-
-def _texts(heads: Heads, ids: list[int], spans: Spans) -> tuple[Tensor, Tensor]:
-    """The caption's unit vector (d,), and that of the caption without each word (w, d)."""
-    found = []
-    for start, stop in [(0, 0), *spans]:
-        left = torch.tensor([ids[:start] + ids[stop:]])
-        mask = torch.ones_like(left, dtype=torch.bool)
-        found.append(heads.text(towers.text_tower()(left, mask))[0])
-    return found[0], torch.stack(found[1:])
+            yield keep

@@ -74,10 +74,10 @@ def add_model(path: str, name: str, given: Mapping[str, Any], data: str = "") ->
     else:
         report = validate.validated(spec, _trial(data, spec) if data else None)
     report.notes[:0] = [f"From the file: {text}." for text in guesses]
-    registry = store.required()
-    registry.put_model(report.spec, building.fingerprint(report.spec), report.to_json())
-    if spec.task == PAIRS:
-        language.place_all(name)
+    fingerprint = building.fingerprint(report.spec)
+    if spec.task == PAIRS:  # before it is known: nobody is to see another model's vectors as its
+        language.place_all(report.spec)
+    store.required().put_model(report.spec, fingerprint, report.to_json())
     return report
 
 

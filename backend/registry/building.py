@@ -14,6 +14,8 @@ from backend.registry.named import LIBRARIES, library
 from backend.registry.spec import PAIRS, TEXTS, ModelSpec
 
 BLOCK: Final = 1 << 20
+PREPARED: Final = ("preprocessor_config.json", "processor_config.json", "tokenizer.json")
+"""How a dual encoder is given pictures and texts: its vectors change with them."""
 NOT_NUMBERS: Final = ("name", "title", "licence", "data", "path", "layers", "embedding")
 
 
@@ -54,13 +56,21 @@ def registered(name: str, device: str) -> ModelBackend:
         NotFound: it is not registered, or its files are gone.
         BadRequest: its files have changed.
     """
+    held = unchanged(name)
+    return build(held.spec, held.fingerprint, device)
+
+
+def unchanged(name: str) -> store.OwnModel:
+    """A registered model whose files are still those that were added. Raises as
+    :func:`registered`.
+    """
     held = store.required().model(name)
     if fingerprint(held.spec) != held.fingerprint:
         raise BadRequest(
             f"The files of {name} are no longer those that were added.",
             "Add the model again under this name, so that old results are not mistaken for its.",
         )
-    return build(held.spec, held.fingerprint, device)
+    return held
 
 
 def fingerprint(spec: ModelSpec) -> str:
@@ -94,5 +104,7 @@ def _files(spec: ModelSpec) -> list[Path]:
         return [library(spec.kind).weights(spec.path)]
     path = Path(spec.path)
     if spec.kind == "transformers":
-        return [path / "config.json", *sorted(path.glob("*.safetensors"))]
+        beside = PREPARED if spec.task == PAIRS else ()
+        told = [path / name for name in beside if (path / name).is_file()]
+        return [path / "config.json", *told, *sorted(path.glob("*.safetensors"))]
     return [path]

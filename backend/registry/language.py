@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from backend.registry.earlier import NOTHING, Earlier
 from backend.registry.spec import PAIRS, TASK, TEXTS, ModelSpec
 
 if TYPE_CHECKING:
+    from backend.gap.encoder import Encoder
     from backend.registry.validate import Report
     from backend.text_backend import TextBackend
     from models.cards import ModelCard
@@ -80,6 +82,7 @@ def validated(spec: ModelSpec) -> Report:
         cosines = np.exp((images @ texts.T) / TEMPERATURE)
         report.probabilities = (cosines / cosines.sum(axis=1, keepdims=True)).astype(np.float32)
         report.embedding_size = images.shape[1]
+        report.maps, report.has_gradients = _maps(encoder, pictures[-1], report.notes)
     report.seconds = time.perf_counter() - started
     report.shape = report.probabilities.shape
     if not np.isfinite(report.probabilities).all():
@@ -126,11 +129,12 @@ def _tokenizer(folder: Path) -> str:
     return text
 
 
-def place_all(model: str) -> None:
-    """Puts every registered set of pairs into the space of a registered dual encoder."""
+def place_all(spec: ModelSpec) -> None:
+    """Puts every registered set of pairs into the space of a dual encoder."""
+    encoder = _dual(spec)
     for name, held in store.listed().sets.items():
         if held.spec.kind == "pairs":
-            _place(model, name)
+            _place(spec.name, lambda: encoder, name)
 
 
 def place_set(name: str, earlier: Earlier) -> None:
@@ -139,7 +143,7 @@ def place_set(name: str, earlier: Earlier) -> None:
     """
     for model, held in store.listed().models.items():
         if held.spec.task == PAIRS:
-            _place(model, name, earlier)
+            _place(model, partial(_dual, held.spec), name, earlier)
 
 
 def placed_in(name: str) -> list[str]:
@@ -154,13 +158,14 @@ def placed_in(name: str) -> list[str]:
     ]
 
 
-def _place(model: str, name: str, earlier: Earlier = NOTHING) -> None:
+def _place(model: str, load: Callable[[], Encoder], name: str, earlier: Earlier = NOTHING) -> None:
+    """Puts the pairs that ``earlier`` did not know; the encoder is loaded if there are any."""
     from backend.registry import index, sets
 
     arrays = sets.stored(name)
 
     def place(rows: I64) -> Arrays:
-        encoder = _dual(store.required().model(model).spec)
+        encoder = load()
         pictures = [np.asarray(arrays["thumbs"][row]) for row in rows]
         texts = [str(text) for text in arrays["captions"][rows]]
         return {f"images-{model}": encoder.images(pictures), f"texts-{model}": encoder.texts(texts)}
@@ -169,7 +174,20 @@ def _place(model: str, name: str, earlier: Earlier = NOTHING) -> None:
     sets.keep_also(name, earlier.completed(keys, stamps, place))
 
 
-def _dual(spec: ModelSpec) -> Any:
+def _maps(encoder: Encoder, picture: U8, notes: list[str]) -> tuple[tuple[str, ...], bool]:
+    """By which words and places can be valued, and whether slopes pass; notes say what does not."""
+    from backend.gap.spaces import METHODS
+    from backend.gap.token_maps import methods_of
+
+    found = methods_of(encoder, picture, TRIAL[-1])
+    if not found:
+        notes.append("Its tokenizer does not say where words lie: no map of words and places.")
+    elif len(found) < len(METHODS):
+        notes.append("No slope passes through it: words and places by occlusion only.")
+    return found, len(found) == len(METHODS)
+
+
+def _dual(spec: ModelSpec) -> Encoder:
     from backend.gap.adapters import TransformersEncoder
 
     return TransformersEncoder(Path(spec.path))

@@ -34,6 +34,7 @@ class Report:
         notes: sentences worth reading; none of them stops anything.
         has_gradients: whether saliency came out.
         embedding_size: length of the embedding; 0 where there is none.
+        maps: by which words and places can be valued; of dual encoders.
     """
 
     spec: ModelSpec
@@ -43,6 +44,7 @@ class Report:
     notes: Notes = field(default_factory=list)
     has_gradients: bool = False
     embedding_size: int = 0
+    maps: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What is stored and shown."""
@@ -56,6 +58,7 @@ class Report:
             "confidence": [round(float(row.max()), 4) for row in self.probabilities],
             "has_gradients": self.has_gradients,
             "embedding_size": self.embedding_size,
+            "maps": list(self.maps),
             "notes": list(self.notes),
         }
 

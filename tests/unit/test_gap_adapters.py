@@ -13,6 +13,7 @@ from PIL import Image
 from backend import cli_gap_embed
 from backend.errors import BadRequest
 from backend.gap import adapters
+from backend.gap.preparation import Preparation, preparation
 from tests.own_models import language_folder as written
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -23,7 +24,7 @@ def pictures(n=3):
     return [rng.integers(0, 256, (40, 50 + i, 3), dtype=np.uint8) for i in range(n)]
 
 
-@pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
+@pytest.mark.parametrize("kind", ["CLIP", "Siglip", "Align"])
 def test_a_folder_puts_images_and_texts_into_one_space(tmp_path, kind):
     encoder = adapters.TransformersEncoder(written(tmp_path / "tiny", kind))
     images = encoder.images(pictures())
@@ -32,6 +33,7 @@ def test_a_folder_puts_images_and_texts_into_one_space(tmp_path, kind):
     assert np.linalg.norm(images, axis=1) == pytest.approx(1, abs=1e-5)
     assert np.linalg.norm(texts, axis=1) == pytest.approx(1, abs=1e-5)
     assert np.abs(texts[0] - texts[1]).max() > 1e-4
+    assert np.abs(images[0] - images[1]).max() > 1e-4
     again = encoder.images(pictures()[1:2])
     assert again[0] == pytest.approx(images[1], abs=1e-5)  # the batch does not matter
 
@@ -39,10 +41,47 @@ def test_a_folder_puts_images_and_texts_into_one_space(tmp_path, kind):
 def test_pictures_are_cropped_for_clip_and_squashed_for_siglip():
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, :10] = 255
-    cropped = adapters.Preparation(10, (0, 0, 0), (1, 1, 1), is_squashed=False)([wide])
-    squashed = adapters.Preparation(10, (0, 0, 0), (1, 1, 1), is_squashed=True)([wide])
+    cropped = Preparation(10, (0, 0, 0), (1, 1, 1), is_squashed=False)([wide])
+    squashed = Preparation(10, (0, 0, 0), (1, 1, 1), is_squashed=True)([wide])
     assert float(cropped.max()) == 0  # the white third lies outside the crop
     assert float(squashed.mean()) == pytest.approx(1 / 3, abs=0.05)
+
+
+ALIGN = {
+    "size": {"height": 40, "width": 40},
+    "crop_size": {"height": 32, "width": 32},
+    "do_center_crop": True,
+    "do_normalize": False,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+    "rescale_factor": 1 / 127.5,
+    "rescale_offset": True,
+    "resample": 2,
+}
+"""As ALIGN's own file has it: bytes go to [-1, 1]; mean and deviation are there but not used."""
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "processor_config.json"])
+def test_what_the_file_of_the_preparation_says_is_done(tmp_path, name):
+    told = ALIGN if name.startswith("pre") else {"image_processor": ALIGN, "processor_class": "x"}
+    (tmp_path / name).write_text(json.dumps(told))
+    made = preparation(tmp_path, "align", {"vision_config": {"image_size": 600}})
+    framed = np.full((80, 80, 3), 255, np.uint8)
+    framed[8:72, 8:72] = 0  # the frame is the tenth that is cut off
+    (found,) = made([framed])
+    assert found.shape == (3, 32, 32)
+    assert float(found[:, 2:-2, 2:-2].max()) == pytest.approx(-1, abs=1e-6)
+    assert made.pixels(framed).shape == (1, 3, 40, 40)
+    (white,) = made([np.full((80, 80, 3), 255, np.uint8)])
+    assert float(white.min()) == pytest.approx(1, abs=1e-6)
+
+
+def test_without_a_file_each_kind_has_what_is_usual_for_it(tmp_path):
+    clip = preparation(tmp_path, "clip", {"vision_config": {"image_size": 32}})
+    assert (clip.side, clip.is_squashed) == (32, False)
+    assert clip.mean[0] == pytest.approx(0.4815, abs=1e-4)
+    siglip = preparation(tmp_path, "siglip", {"vision_config": {"image_size": 48}})
+    assert (siglip.side, siglip.is_squashed, siglip.mean) == (48, True, (0.5, 0.5, 0.5))
 
 
 def test_what_is_no_dual_encoder_is_refused(tmp_path):
@@ -57,6 +96,10 @@ def test_what_is_no_dual_encoder_is_refused(tmp_path):
     with pytest.raises(BadRequest, match="no weights as safetensors") as caught:
         adapters.TransformersEncoder(tmp_path)
     assert "never read" in caught.value.hint
+    (tmp_path / "x.safetensors").write_bytes(b"")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "siglip2"}))
+    with pytest.raises(BadRequest, match="any resolution"):
+        adapters.TransformersEncoder(tmp_path)
     with pytest.raises(BadRequest, match="not a safetensors file"):
         adapters.OpenClipEncoder("ViT-B-32", tmp_path / "x.pt")
 

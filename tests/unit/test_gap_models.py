@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from backend.errors import BadRequest
-from backend.gap import bundled, encoder, token_maps, towers, training
+from backend.gap import bundled, token_maps, towers, training
+from backend.gap.encoder import checked_text, encoder_of
+from backend.gap.heads import heads_of
 from models.dual_encoder import WIDTH, Heads, image_features, scaled
 
 CAPTION = "a red heart"
@@ -59,8 +61,8 @@ def test_only_heads_are_trained():
 def test_stored_heads_make_the_stored_embeddings():
     rows = bundled.table().rows("test")[:3]
     held = bundled.embeddings("clip")
-    images = encoder.image_embeddings("pairs-clip", bundled.pictures(rows))
-    texts = encoder.text_embeddings("pairs-clip", [bundled.table().captions[r] for r in rows])
+    images = encoder_of("pairs-clip").images(bundled.pictures(rows))
+    texts = encoder_of("pairs-clip").texts([bundled.table().captions[r] for r in rows])
     assert images == pytest.approx(held["images"][:3], abs=5e-3)
     assert texts == pytest.approx(held["texts"][:3], abs=5e-3)
     assert images.shape == (3, WIDTH)
@@ -71,25 +73,24 @@ def test_stored_heads_make_the_stored_embeddings():
 )
 def test_a_query_that_is_none_is_refused(text, words):
     with pytest.raises(BadRequest, match=words):
-        encoder.text_embeddings("pairs-clip", [text])
+        checked_text(text)
     with pytest.raises(BadRequest, match="no encoder"):
-        encoder.text_embeddings("own-1", ["a dog"])
+        encoder_of("")
 
 
 def test_occlusion_is_what_is_lost_without_word_and_place():
     (picture,) = bundled.pictures(np.array([402]))
-    found = token_maps.token_map("pairs-clip", picture, "umbrella with rain drops")
+    encoder = encoder_of("pairs-clip")
+    found = token_maps.token_map(encoder, picture, "umbrella with rain drops")
     assert found.words == ("umbrella", "with", "rain", "drops")
-    heads = encoder.heads_of("pairs-clip")
+    heads = heads_of("pairs-clip")
     pixels = scaled(torch.from_numpy(picture[None]))
     side, (y, x) = 160 // token_maps.GRID, divmod(int(found.whole.argmax()), token_maps.GRID)
     covered = pixels.clone()
     covered[:, :, y * side : (y + 1) * side, x * side : (x + 1) * side] = 1.0
     with torch.inference_mode():
         seen = [heads.image(image_features(towers.image_tower(), p))[0] for p in (pixels, covered)]
-    (text, less) = encoder.text_embeddings(
-        "pairs-clip", ["umbrella with rain drops", "with rain drops"]
-    )
+    (text, less) = encoder.texts(["umbrella with rain drops", "with rain drops"])
     lost = float((seen[0] - seen[1]) @ torch.from_numpy(text))
     assert found.whole.max() == pytest.approx(lost, abs=1e-4)
     assert found.parts[0] == pytest.approx(float(seen[0] @ torch.from_numpy(text - less)), abs=1e-4)
@@ -97,35 +98,59 @@ def test_occlusion_is_what_is_lost_without_word_and_place():
     assert found.maps[0, y, x] == pytest.approx(both, abs=1e-4)
     assert (found.low <= found.random + 1e-6).all()
     with pytest.raises(BadRequest, match="no method"):
-        token_maps.token_map("pairs-clip", picture, "a", "guess")
+        token_maps.token_map(encoder, picture, "a", "guess")
 
 
 def test_gradients_are_those_of_a_small_change():
     """The part of a place along a direction is the slope of the cosine when its ink fades."""
     (picture,) = bundled.pictures(np.array([402]))
-    heads = encoder.heads_of("pairs-clip")
-    pixels = scaled(torch.from_numpy(picture[None]))
-    text = torch.from_numpy(encoder.text_embeddings("pairs-clip", [CAPTION]))
-    (part,) = token_maps._image_parts(heads, pixels, text, (1.0,))
+    encoder = encoder_of("pairs-clip")
+    pixels = encoder.pixels(picture)
+    text = torch.from_numpy(encoder.texts([CAPTION]))
+    (part,) = token_maps._image_parts(encoder, pixels, text, (1.0,), lambda: None)
     step = 1e-3
     with torch.inference_mode():
         ends = [
-            float(
-                heads.image(image_features(towers.image_tower(), 1 - (1 - pixels) * k))[0] @ text[0]
-            )
+            float(encoder.of_pixels(1 - (1 - pixels) * k)[0] @ text[0])
             for k in (1 + step, 1 - step)
         ]
     slope = (ends[0] - ends[1]) / (2 * step)
     assert float(part.sum()) == pytest.approx(slope, abs=0.02)
 
 
+def test_slopes_of_words_are_those_of_a_small_change():
+    encoder = encoder_of("pairs-clip")
+    pieces = encoder.pieces(CAPTION)
+    parts = token_maps._text_parts(encoder, pieces, (1.0,))
+    table, (start, stop) = encoder.table(pieces.ids), pieces.spans[1]
+    step = torch.zeros_like(table)
+    step[start:stop] = (table - encoder.nothing)[start:stop]
+    with torch.no_grad():
+        more, less = (
+            encoder.of_vectors((table + sign * 1e-2 * step)[None], pieces.ids)[0]
+            for sign in (1, -1)
+        )
+        (whole,) = encoder.of_vectors(table[None], pieces.ids)
+    assert parts[1].numpy() == pytest.approx(((more - less) / 2e-2).numpy(), abs=2e-3)
+    assert float(parts[1].abs().max()) > 1e-2
+    assert whole.numpy() == pytest.approx(encoder.texts([CAPTION])[0], abs=1e-5)
+
+
 def test_the_mean_slope_is_the_mean_of_the_slopes_on_the_way():
     (picture,) = bundled.pictures(np.array([402]))
-    heads = encoder.heads_of("pairs-clip")
-    pixels = scaled(torch.from_numpy(picture[None]))
-    text = torch.from_numpy(encoder.text_embeddings("pairs-clip", [CAPTION]))
+    encoder = encoder_of("pairs-clip")
+    pixels = encoder.pixels(picture)
+    text = torch.from_numpy(encoder.texts([CAPTION]))
     one, two, both = (
-        token_maps._image_parts(heads, pixels, text, way) for way in ((0.5,), (1.0,), (0.5, 1.0))
+        token_maps._image_parts(encoder, pixels, text, way, lambda: None)
+        for way in ((0.5,), (1.0,), (0.5, 1.0))
     )
     assert both.numpy() == pytest.approx(((one + two) / 2).numpy(), abs=1e-4)
     assert np.abs((one - two).numpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize("side", [160, 289, 30])
+def test_every_pixel_belongs_to_one_place(side):
+    bands = token_maps.bands_of(side)
+    assert bands.sum(0).tolist() == [1.0] * side
+    assert bands.sum(1).max() - bands.sum(1).min() <= 1

@@ -33,7 +33,9 @@ def test_a_dual_encoder_places_every_set_of_pairs(state: Path):
     (view,) = views.of_model(store.required().model("tiny"))
     assert view.href == "/modality-gap?spaces=pets--tiny&focus=pets--tiny"
     held = spaces.load("pets--tiny")
-    assert (held.images.shape, held.has_encoder) == ((12, 512), False)
+    assert (held.images.shape, held.encoder) == ((12, 512), "tiny")
+    assert report.maps == held.methods == ("occlusion", "integrated", "gradient")
+    assert held.ground == "grey"
     np.testing.assert_allclose(np.linalg.norm(held.images, axis=1), 1, atol=1e-5)
     (state / "other").mkdir()
     adding.add_set(str(made.pairs(state / "other")), "more", {})  # after the model

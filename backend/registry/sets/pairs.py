@@ -134,7 +134,7 @@ def _embedded(
     pictures: U8, captions: list[str], progress: Progress
 ) -> dict[str, NDArray[np.float32]]:
     """``images-KEY`` and ``texts-KEY`` (n, 128) of each encoder; the towers run once."""
-    from backend.gap import encoder, towers  # torch
+    from backend.gap import heads, towers  # torch
 
     given = []
     for start in range(0, len(pictures), towers.BATCH):
@@ -144,5 +144,5 @@ def _embedded(
     progress(2 * len(pictures), 2 * len(pictures))
     found = {}
     for key in ENCODERS:
-        found[f"images-{key}"], found[f"texts-{key}"] = encoder.placed(key, images, texts)
+        found[f"images-{key}"], found[f"texts-{key}"] = heads.placed(key, images, texts)
     return found
