@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one subcommand and returns the exit code."""
     devices.let_threads_sleep()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    asked = parser().parse_args(arguments)
     try:
+        asked = parser().parse_args(arguments)  # some commands list what is registered
         plugins.load()
         asked.run(asked)
     except BackendError as error:

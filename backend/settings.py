@@ -240,7 +240,8 @@ def check_team(text: Mapping[str, str]) -> None:
 def _check_login(text: Mapping[str, str], public: Sequence[str]) -> None:
     if text["host"] not in LOCAL_HOSTS and not public and text["host"] in ("0.0.0.0", "::"):
         raise BadRequest(
-            f"HOST={text['host']!r} takes every name, and LOUPE_NAMES names none.",
+            f"HOST={text['host']!r} takes every name, and LOUPE_NAMES={text['names']!r} holds none "
+            "that other machines use.",
             "Set LOUPE_NAMES to what stands in the browser's address, without the port.",
         )
     if text["secret_key"] and (len(text["secret_key"]) < 32 or len(set(text["secret_key"])) < 10):

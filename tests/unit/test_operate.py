@@ -19,6 +19,7 @@ from backend.__main__ import main
 from backend.crayon.answers import Answer, AnswerStore, Scope
 from backend.database import make_tables, open_engine
 from backend.errors import BadRequest
+from backend.registry import store
 from backend.settings import Settings
 from backend.team.people import People
 from backend.team.team import Team
@@ -250,6 +251,19 @@ def test_the_doctor_names_what_is_not_fit(
         assert f"BAD  {name}:" in out, name
         assert name in err
     assert "Traceback" not in out + err
+
+
+def test_settings_that_are_refused_are_one_sentence_for_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parts of the command line list what is registered, so they read the settings too."""
+    store.use(None)
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    for command in (["doctor"], ["users", "list"], ["models", "list"]):
+        assert main(command) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1, told
+        assert "no login is set up" in told
 
 
 # Health, metrics, logs

@@ -74,7 +74,7 @@ def test_keys_of_cookies(tmp_path: Path) -> None:
         ({"HOST": "0.0.0.0"}, "HOST='0.0.0.0' can be reached from other machines"),
         ({"HOST": "192.168.0.7"}, "HOST='192.168.0.7' can be reached from other machines"),
         ({"LOUPE_NAMES": "loupe.example"}, "LOUPE_NAMES='loupe.example' opens the app to others"),
-        ({"HOST": "0.0.0.0", "LOUPE_AUTH": "password"}, "LOUPE_NAMES names none"),
+        ({"HOST": "0.0.0.0", "LOUPE_AUTH": "password"}, "LOUPE_NAMES='' holds none"),
         ({"LOUPE_AUTH": "basic"}, "LOUPE_AUTH='basic' is not one of password, oidc, proxy"),
         ({"LOUPE_AUTH": "oidc"}, "LOUPE_AUTH='oidc' needs LOUPE_OIDC_URL"),
         ({"LOUPE_AUTH": "proxy", "LOUPE_NEW_ROLE": "admin"}, "LOUPE_NEW_ROLE='admin' is not"),
