@@ -60,14 +60,24 @@ window.loupe = window.loupe || {};
             if (i >= figures.length) return null;
             const held = told.spaces[i], {el} = loupe.dom;
             at(`panel-${i}`).replaceChildren(el("b", {style: `--colour:${held.colour}`}, held.title), ` ${held.note}`);
-            [at(`graph-${i}`).hidden, at(`points-${i}`).hidden] = [!figures[i], Boolean(figures[i])];
+            at(`place-${i}`).dataset.drawn = figures[i] ? "figure" : "points"; // of the graph itself Dash may make another element
             if (!figures[i]) return loupe.gapPoints.put(i, found.maps[i], {selected, choose: (row) => set("pair", row), hover, unhover});
             render(i);
             return figures[i].data[IMAGES].customdata;
         }));
         now.rows = drawn[0] || [];
+        greyed();
         mark();
         if (value("pair") < 0 && now.rows.length) set("pair", now.rows[0]);
+    }
+
+    /** Lines and scales are those of figures; points have neither, and the boxes say so. */
+    function greyed() {
+        const isPoints = figures.every((one) => !one);
+        at("layout")?.querySelectorAll("input[type=checkbox]").forEach((box) => {
+            box.disabled = isPoints;
+            box.closest("label").title = isPoints ? "So many pairs are drawn as points, without lines and each panel as large as it is. Draw fewer to have this." : "";
+        });
     }
 
     let isOneScale = true;
@@ -131,7 +141,7 @@ window.loupe = window.loupe || {};
     /** Selection, lines or the chosen pair changed: restyle in place. */
     function mark() {
         figures.forEach((figure, i) => {
-            if (!figure) { loupe.gapPoints.mark(i, selectedIds(i), value("lines") === false ? -1 : Number(value("pair"))); return; }
+            if (!figure) { loupe.gapPoints.mark(i, selectedIds(i), Number(value("pair"))); return; }
             const graph = plot(`graph-${i}`);
             dress(figure, i);
             if (!graph?.data || graph.data.length !== figure.data.length) return;

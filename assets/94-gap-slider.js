@@ -3,7 +3,7 @@ window.loupe = window.loupe || {};
 (function (loupe) {
     "use strict";
     const {PAGE, now, at, isHere, set, value, say, honest, named, ask, load, failed, query, focus, number, percent, count, draw, drawn, plot} = loupe.gap;
-    const TOPS = ["1", "5", "10"], STEPS = 300, REST_MS = 120;
+    const TOPS = ["1", "5", "10"], STEPS = 300, REST_MS = 120, MOST_BARS = 8;
     let wanted = "", curve = null, next = null, isAsking = false, shown = null, resting = 0;
     const rate = {updates: 0, since: 0};
 
@@ -95,10 +95,11 @@ window.loupe = window.loupe || {};
     }
 
     function groups(point, still) {
-        const {el} = loupe.dom, names = Object.keys(point.by_group).filter(Boolean).slice(0, 8), first = Object.keys(point.recall.text_to_image)[0];
+        const {el} = loupe.dom, all = Object.keys(point.by_group).filter(Boolean), names = all.slice(0, MOST_BARS), first = Object.keys(point.recall.text_to_image)[0];
         if (!names.length) return [];
         const bar = (name) => el("div", {class: "gap-bar"}, el("span", {}, name), el("i", {style: `--share:${point.by_group[name]};--still:${still.by_group[name]}`}), el("b", {}, percent(point.by_group[name])));
-        return [el("div", {class: "gap-groups"}, el("h4", {}, `text → image R@${first} by group`), ...names.map(bar))];
+        return [el("div", {class: "gap-groups"}, el("h4", {}, `text → image R@${first} by group`), ...names.map(bar),
+            all.length > names.length ? el("p", {class: "lp-muted lp-small"}, `${all.length - names.length} more in the table`) : null)];
     }
 
     /** The line of the slider over the curve: while it moves an element of its own, since plotly draws the whole figure anew

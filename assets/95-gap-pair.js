@@ -60,16 +60,16 @@ window.loupe = window.loupe || {};
     function draw() {
         const {el} = loupe.dom, {held, row, about, captions, group} = found;
         const caption = captions[row] || `pair ${row}, without a caption`;
-        const stage = el("div", {class: "gap-stage", id: "modality-gap-stage"}, thumb(held, row, SIDE_PX), el("canvas", {width: GRID, height: GRID, "aria-hidden": "true"}));
+        const stage = !held.thumbs ? null : el("div", {class: "gap-stage", id: "modality-gap-stage", "data-ground": held.ground}, thumb(held, row, SIDE_PX), el("canvas", {width: GRID, height: GRID, "aria-hidden": "true"}));
         const facts = el("p", {class: "lp-muted lp-small"}, `cosine ${number(about.cosine)} · gap ${number(about.gap)}${group ? ` · ${group}` : ""}`);
         const how = el("select", {class: "lp-field", "aria-label": "How words and places are valued", onchange: ({target}) => set("maps", target.value)},
             ...Object.entries(METHODS).map(([key, name]) => el("option", {value: key, selected: value("maps") === key, disabled: !held.methods.includes(key), title: held.methods.includes(key) ? null : "No slope passes through this model."}, name)));
         const words = el("div", {id: "modality-gap-tokens", class: "gap-tokens", role: "group", "aria-label": "Words of the caption"}, why(held));
         const list = (title, items, make) => el("div", {}, el("h4", {}, title), el("ol", {class: "gap-near"}, ...items.map(make)));
         const choose = (item, ...children) => el("li", {}, el("button", {type: "button", "data-right": String(item.right), title: `cosine ${number(item.cosine)}${item.right ? ", a right answer" : ""}`, onclick: () => set("pair", item.row)}, ...children));
-        at("one").replaceChildren(el("div", {class: "gap-one-head"}, stage, el("div", {}, el("h3", {}, caption), facts, held.methods.length ? how : null, words, el("div", {id: "modality-gap-check", class: "gap-check"}))),
+        at("one").replaceChildren(el("div", {class: "gap-one-head"}, stage, el("div", {}, el("h3", {}, caption), facts, held.methods.length ? how : null, words, held.methods.length ? el("div", {id: "modality-gap-check", class: "gap-check"}) : null)),
             el("div", {class: "gap-nears"}, list("Texts nearest to the image", about.texts, (item) => choose(item, el("span", {}, captions[item.row] || `pair ${item.row}`), el("b", {}, number(item.cosine, 2)))),
-                list("Images nearest to the text", about.images, (item) => choose(item, thumb(held, item.row, 44), el("b", {}, number(item.cosine, 2))))));
+                list("Images nearest to the text", about.images, (item) => choose(item, held.thumbs ? thumb(held, item.row, 44) : el("span", {}, captions[item.row] || `pair ${item.row}`), el("b", {}, number(item.cosine, 2))))));
     }
 
     /** Words with their part of the cosine as buttons; all of them together first. */

@@ -120,7 +120,7 @@ def _maps() -> Component:
             [
                 html.Figcaption(id=f"{PAGE}-panel-{i}"),
                 graph(f"graph-{i}"),
-                html.Div(id=f"{PAGE}-points-{i}", className="gap-graph", hidden=True),
+                html.Div(id=f"{PAGE}-points-{i}", className="gap-graph gap-points"),
             ],
             className="gap-panel",
             id=f"{PAGE}-place-{i}",

@@ -157,6 +157,8 @@ def test_many_points_are_lassoed_and_marked(
     card(page, "map")
     expect(page.locator(f"#{PAGE}-map .plot-card-honesty")).to_contain_text("98.7 % of the true")
     page.wait_for_function("() => loupe.gapPoints.plot(0)")
+    expect(page.locator(f"#{PAGE}-graph-0")).to_be_hidden()  # points stand in its place
+    expect(page.get_by_label("pair lines")).to_be_disabled()  # they have none
     box = page.locator(f"#{PAGE}-points-0 .lp-scatter-points").bounding_box()
     assert box is not None
     left, top, wide, high = (box[name] for name in ("x", "y", "width", "height"))
