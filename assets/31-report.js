@@ -114,8 +114,13 @@ window.loupe = window.loupe || {};
             rows.map(function (row) { return cells("td", row); }).join("") + "</tbody></table></div>";
     }
 
+    /** Whether a card shows something; there is no table of what is not there. */
+    function isDrawn(card) {
+        return card.dataset.state === "ready" || card.dataset.keep === "true";
+    }
+
     async function tableTwin(card) {
-        if (!card.dataset.table) {
+        if (!card.dataset.table || !isDrawn(card)) {
             return "";
         }
         const table = await (await card_.requestTable(card.dataset.table, "json")).json();
@@ -135,8 +140,7 @@ window.loupe = window.loupe || {};
     }
 
     async function drawings(card, figures) {
-        const state = card.dataset.state;
-        if (state !== "ready" && card.dataset.keep !== "true") {
+        if (!isDrawn(card)) {
             const said = card.querySelector(".plot-card-message").textContent;
             return '<p class="absent">' + escape(said || "Not ready when the report was made.") + "</p>";
         }

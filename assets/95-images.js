@@ -121,6 +121,13 @@ window.dash_clientside = window.dash_clientside || {};
         at("images-problems").replaceChildren(...(count ? [el("details", {class: "lp-small library-warned"}, el("summary", {}, told), el("ul", {class: "lp-muted"}, ...rows))] : []));
     }
 
+    /** Why nothing is shown, in place of an empty grid. */
+    function empty() {
+        if (values.marks === "wrong" && !extra?.arrays.answers) return about.computed.some(({kind}) => kind === "predictions") ? "Choose predictions under Imported: then it is known what was answered." : "No predictions are imported about this set, so nobody knows what was answered.";
+        if (values.marks === "selected") return `Nothing is selected: choose ${about.noun} under Marked: All.`;
+        return values.marks ? "None is marked so: nothing to mend here." : "None has this class.";
+    }
+
     function tell() {
         const chosen = mine().length, count = (n) => n.toLocaleString("en-US");
         at("images-said").textContent = [`${count(order.length)} of ${count(about.n)} ${about.noun}`, chosen ? `${count(chosen)} selected` : "click to select, with Shift a range", `data ${about.fingerprint.slice(0, 8)}`].join(" · ");
@@ -137,6 +144,7 @@ window.dash_clientside = window.dash_clientside || {};
         let inner = host.firstElementChild;
         if (!inner) host.append(inner = loupe.dom.el("div", {class: "images-all", role: "presentation"}));
         inner.style.height = `${Math.ceil(order.length / columns) * CELL}px`;
+        host.dataset.empty = order.length ? "" : empty();
     }
 
     function draw() {
@@ -260,7 +268,14 @@ window.dash_clientside = window.dash_clientside || {};
     });
     document.addEventListener("keydown", (event) => { if (about && event.target === grid()) key(event); }, true);
     addEventListener("resize", () => { if (isHere() && about) { measure(); plan(); } });
-    loupe.selection.onChange(() => { if (isHere() && about) { draw(); tell(); loupe.imagesMap.mark(mine()); } });
+    loupe.selection.onChange(() => {
+        if (!isHere() || !about) return;
+        // All was let go, or a link brought its selection later than its filter.
+        if (values.marks === "selected" && Boolean(mine().length) !== Boolean(order.length)) show(values);
+        draw();
+        tell();
+        loupe.imagesMap.mark(mine());
+    });
 
     window.dash_clientside.loupe_images = {
         show(state) {

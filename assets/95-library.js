@@ -114,7 +114,7 @@ window.dash_clientside = window.dash_clientside || {};
         if (found.columns.length) parts.push(el("p", {class: "lp-muted"}, `Columns: ${found.columns.join(", ")}.`));
         if (rows.length) parts.push(el("table", {}, el("thead", {}, el("tr", {}, ...found.headings.map((name) => el("th", {}, name)))), el("tbody", {}, ...rows)));
         if (found.n_problems) {
-            parts.push(el("p", {}, `${found.n_problems.toLocaleString()} rows would be left out:`),
+            parts.push(el("p", {}, `${found.n_problems === 1 ? "1 row" : `${found.n_problems.toLocaleString()} rows`} would be left out:`),
                 el("ul", {}, ...found.problems.slice(0, 8).map(([row, text]) => el("li", {}, `Row ${row}: ${text}.`))));
         }
         return parts;

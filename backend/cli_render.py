@@ -35,6 +35,9 @@ BUSY: Final = ("queued", "running")
 PAUSE_MS: Final = 200
 ANSWER_S: Final = 60.0
 LOST: Final = "#main .lp-lost"  # what an address that is no page shows
+IS_BUSY: Final = """() => [...document.querySelectorAll(
+    '#main [aria-busy="true"], #main .plot-card[data-state="loading"]'
+)].some((part) => part.getClientRects().length)"""
 REPORT: Final = "() => loupe.card.all().length ? loupe.report.build() : null"
 
 
@@ -222,8 +225,7 @@ class _Traffic:
                 raise BackendError("The page is still computing.", "Give it longer: --timeout.")
             self._page.wait_for_timeout(PAUSE_MS)
             jobs = self._page.request.get(url).json()["jobs"]
-            is_busy = self._page.locator('#main [aria-busy="true"]').count() > 0
-            if is_busy or any(job["state"] in BUSY for job in jobs):
+            if self._page.evaluate(IS_BUSY) or any(job["state"] in BUSY for job in jobs):
                 self._last_s = time.monotonic()
 
 

@@ -158,10 +158,14 @@ def _per_class(held: OwnSet) -> str:
 def _doubles(found: Mapping[str, Any]) -> str:
     told = f"{found['equal']:,} equal and {found['near']:,} nearly equal to an earlier one"
     if found["leaks"]:
-        told += f"; {found['leaks']:,} pairs lie in two splits"
+        told += f"; {_pairs_of(found['leaks'])} in two splits"
     if found["conflicts"]:
-        told += f"; {found['conflicts']:,} equal pairs have two labels"
+        told += f"; {_pairs_of(found['conflicts'])} equal, of two labels"
     return told + ("; more were not counted" if found["is_cut"] else "")
+
+
+def _pairs_of(count: int) -> str:
+    return f"{count:,} pair{'' if count == 1 else 's'}"
 
 
 def thumb_url(held: OwnSet, row: int) -> str:

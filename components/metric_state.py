@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from backend.errors import BadRequest
 from backend.metric_learning import cars, own_models, shipped, views, words
 from backend.metric_learning.distances import DISTANCES
-from components.state import Choice, Field, Schema, Text, Values, Whole, read
+from components.state import Choice, Field, Schema, Text, Values, Whole, check, read
 
 PAGE: Final = "metric-learning"
 SOURCES: Final = {"measured": "Measured here", "reported": "Reported", "both": "Both"}
@@ -72,3 +73,24 @@ def opened(query: Mapping[str, str]) -> tuple[Values, list[str]]:
         notices.append(f"made={str(values['made'])[:40]} is no data set; it is ignored.")
         values["made"] = ""
     return values, notices
+
+
+def checked(values: Mapping[str, object]) -> Values:
+    """A state that came from a browser, typed; what it leaves out has its default.
+
+    Raises:
+        BadRequest: a value is not what the schema allows.
+    """
+    shape, found = schema(), Values()
+    for key, kind in shape.items():
+        value = values.get(key)
+        text = str(kind.default if value is None else value)
+        lines = text.replace("\n", " ") if key == "prompts" else text  # they are one a line
+        check({key: lines}, shape)
+        found[key] = text if key == "prompts" else kind.parse(text)
+    for key, form in (("own", KEY), ("made", MADE)):
+        if not form.match(str(found[key])):
+            raise BadRequest(
+                f"{key}={str(found[key])[:40]!r} is nothing of yours.", "Open it again."
+            )
+    return found

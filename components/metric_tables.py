@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from backend.errors import BadRequest
 from backend.metric_learning import own_models, own_views, requests, shipped, views
 from backend.metric_learning.distances import pairwise
 from backend.protocols import F32, JSON
+from components import metric_state
 from components.metric_state import PAGE
 from components.runtime import services
 from components.tables import register_table
@@ -235,6 +237,8 @@ def words(asked: Asked) -> pd.DataFrame:
 
 def own(asked: Asked) -> pd.DataFrame:
     """What the user's embeddings cluster by."""
+    if not asked["own"]:
+        raise BadRequest("No embeddings of yours are measured yet.", "Give some in the tab.")
     distance = str(asked.get("distance") or "euclidean")
     held = _made("own", {"own": asked["own"], "distance": distance})
     columns = [key for key in held if key not in ("notes", "pca", "umap")]
@@ -243,6 +247,8 @@ def own(asked: Asked) -> pd.DataFrame:
 
 def made(asked: Asked) -> pd.DataFrame:
     """What the chosen loss clusters the user's renders by."""
+    if not asked["made"]:
+        raise BadRequest("No renders of yours are measured yet.", "Make some in the tab Your own.")
     key, varied, n, seed = str(asked["made"]).split(":")
     settings = {"meshes": key, "varied": varied.split(","), "n": int(n), "seed": int(seed)}
     held = _made("generate", {**settings, "loss": asked["loss"], "distance": _distance(asked)})
@@ -260,4 +266,9 @@ def register() -> None:
         "families": lambda asked: views.family_table(asked["unit"]),
     }
     for name, make in makers.items():
-        register_table(f"{PAGE}-{name}", make)
+        register_table(f"{PAGE}-{name}", partial(_from_state, make))
+
+
+def _from_state(make: Callable[[Asked], pd.DataFrame], state: Mapping[str, JSON]) -> pd.DataFrame:
+    values = state.get("values")
+    return make(metric_state.checked(values if isinstance(values, Mapping) else {}))

@@ -65,7 +65,8 @@ def test_neighbours_in_the_browser_are_those_of_the_server(page: Page, app_url: 
         return m.nearest(held, "snr", 7, 20).rows; }"""
     )
     answer = page.request.post(
-        f"{app_url}/_table/metric-learning-near.json", data={"loss": "snr", "query": 7}
+        f"{app_url}/_table/metric-learning-near.json",
+        data={"values": {"loss": "snr", "query": 7}},
     ).json()
     ids = [row[answer["columns"].index("id")] for row in answer["rows"]][:20]
     assert rows == ids

@@ -18,6 +18,7 @@ from backend import cli_render, static_page
 from backend.cli_render import path_of
 from backend.errors import BadRequest
 from backend.settings import PROJECT
+from tests.browser.driving import Traffic
 
 LOST = "not_found_404"  # what an address that is no page shows: nothing to be drawn
 PAGES = sorted({path.stem for path in (PROJECT / "pages").glob("*.py")} - {"__init__", LOST})
@@ -43,8 +44,16 @@ def test_a_link_is_drawn_to_a_file(app_url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_drawn(
-    page: Page, app_url: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Page,
+    app_url: str,
+    traffic: Traffic,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if name == "gap":  # nobody has typed a query, and the table of Retrieval says so
+        traffic.allow("modality-gap-find.json")
+        traffic.allow("400 (BAD REQUEST)")
     monkeypatch.setattr(cli_render, "QUIET_S", 0.3)  # this server is asked by nobody else
     about = dash.page_registry[f"pages.{name}"]
     link, outs = path_of(about["path"]), [tmp_path / "page.png", tmp_path / "page.html"]
@@ -61,6 +70,7 @@ def test_every_page_is_drawn(
     assert ("data:image/png" in text) or is_drawn
     still = static_page.document(partial(cli_render._ask, app_url), link, "No browser.")
     assert f"<h1>{escape(heading)}</h1>" in still
+    assert "Something went wrong (reference" not in still + text
 
 
 def test_an_address_that_is_no_page_is_refused(page: Page, app_url: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from backend import metrics, wire
 from backend.errors import BadRequest
 from backend.metric_learning import mesh_files, meshes, precompute, requests, shipped, views
 from backend.settings import Settings
-from components import metric_routes, metric_state, metric_tables, routes
+from components import metric_routes, metric_state, metric_tables, routes, tables
 from components.runtime import Services, create_services
 from components.security import protect
 from tests.fake_work import WORKS
@@ -116,6 +117,23 @@ def test_arrays_and_pictures_are_sent(client: FlaskClient):
         table = metric_tables.near({"loss": "contrastive", "query": 5})
     assert table["distance"].is_monotonic_increasing
     assert 5 not in set(table["id"])
+
+
+def test_tables_are_asked_with_the_state_of_the_page(client: FlaskClient):
+    metric_tables.register()
+    names = [name for name in tables.TABLES if name.startswith(metric_state.PAGE)]
+    assert len(names) == 15
+    unmade = re.compile(r"This is not computed yet|No (embeddings|renders) of yours")
+    for name in names:
+        address, values = f"/_table/{name}.json", {"loss": "snr", "query": 7}
+        answer = client.post(address, json={"page": metric_state.PAGE, "values": values})
+        if answer.status_code == 400:  # made from a result that nobody has computed
+            assert unmade.match(answer.get_json()["message"]), name
+        else:
+            assert answer.status_code == 200, name
+        wrong = client.post(address, json={"values": {"query": "seven"}})
+        assert wrong.status_code == 400
+        assert "query=seven is not a whole number" in wrong.get_json()["message"]
 
 
 @pytest.mark.parametrize(

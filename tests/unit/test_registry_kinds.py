@@ -81,7 +81,8 @@ def test_boxes_that_cannot_be(state: Path):
 def test_clouds_in_class_folders(state: Path):
     summary, _ = add("clouds", state)
     assert (summary["items"], summary["unlabelled"]) == (2, 1)
-    assert "'ghost' is none of the classes" in summary["first_problems"][0][1]
+    assert summary["problems"] == 0  # it is taken, without a label
+    assert "'ghost' is none of the classes" in summary["notes"][0]
     found = datasets.load("mine--points")
     assert found.points.shape == (2, 2048, 3)
     assert [found.classes[i] if i >= 0 else "" for i in found.labels] == ["chair", ""]

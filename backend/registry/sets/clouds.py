@@ -39,12 +39,6 @@ def listed(spec: SetSpec) -> Listing:
         found.labels = [part[-2] if len(part) > 1 else "" for part in parts]
     found.rows = list(range(1, len(found.names) + 1))
     found.splits = [""] * len(found.names)
-    known = class_names("points")
-    found.problems = [
-        (row, f"{label[:40]!r} is none of the classes of the models of points; it is unlabelled")
-        for row, label in zip(found.rows, found.labels, strict=True)
-        if label and label not in known
-    ]
     return found
 
 
@@ -57,9 +51,12 @@ def content(spec: SetSpec, progress: Progress, earlier: Earlier) -> Content:
         kept, stamps = list(range(len(clouds))), list[int]()
     else:
         kept, stamps, clouds = _read_all(listing, progress, earlier)
-    notes = []
+    odd = sorted({label for label in listing.labels if label and label not in known})
+    more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
+    told = "is none of the classes of the models of points: such clouds have no label"
+    notes = [f"{odd[0][:40]!r}{more} {told}."] if odd else []
     if len(listing.names) > MOST:
-        notes = [f"The first {MOST:,} of {len(listing.names):,} clouds are taken."]
+        notes.append(f"The first {MOST:,} of {len(listing.names):,} clouds are taken.")
     points = np.stack(clouds) if clouds else np.empty((0, 1, 3), np.float32)
     labels = [listing.labels[row] for row in kept]
     return Content(
