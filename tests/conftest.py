@@ -1,5 +1,5 @@
 """For every test: threads of a forward pass sleep while they wait, as in the app's workers; and an
-order of files that leaves neither of the two processes of ``make test`` with a long one at the end.
+order of files that leaves no process of ``make test`` alone with a long one at the end.
 """
 
 from __future__ import annotations
