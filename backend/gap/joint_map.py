@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from backend import umaps
 from backend.errors import BadRequest
 from backend.gap.pairs import Pairs, check
 from backend.protocols import F32, I64
@@ -93,10 +94,8 @@ def joint_map(
 
 def _laid_out(pairs: Pairs, neighbours: int, min_dist: float, seed: int) -> F32:
     """(2m, 2): images first, then texts."""
-    import umap
-
     both = np.concatenate(pairs.block(0, len(pairs)))
-    layout = umap.UMAP(
+    layout = umaps.layout(
         n_neighbors=min(neighbours, len(both) - 1),
         min_dist=min_dist,
         metric="cosine",

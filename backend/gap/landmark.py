@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from backend import umaps
 from backend.errors import BadRequest
 from backend.gap.forces import curve_of, edges_of, epoch_of
 from backend.gap.graph import NEIGHBOURS, Graph, checked, nearest_others, neighbours_of
@@ -108,9 +109,7 @@ def layout(
     _check(graph, len(rows), min_dist)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as above; and that a stored graph cannot place new rows
-        from umap import UMAP
-
-        made = UMAP(
+        made = umaps.layout(
             n_neighbors=graph.rows.shape[1],
             min_dist=min_dist,
             random_state=seed,

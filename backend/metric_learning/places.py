@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from backend import umaps
+
 F32 = NDArray[np.float32]
 
 METHODS: Final = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
@@ -41,9 +43,7 @@ def _pca(x: F32) -> F32:
 def _umap(x: F32) -> F32:
     if len(x) <= NEIGHBOURS + 1:
         return _pca(x)  # its spectral start needs more points than that
-    import umap
-
-    made = umap.UMAP(n_neighbors=NEIGHBOURS, min_dist=0.1, random_state=SEED, n_jobs=1)
+    made = umaps.layout(n_neighbors=NEIGHBOURS, min_dist=0.1, random_state=SEED, n_jobs=1)
     return np.asarray(made.fit_transform(x), np.float32)
 
 

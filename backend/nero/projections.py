@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from backend import umaps
 from backend.errors import BadRequest
 from backend.protocols import F32
 
@@ -139,10 +140,8 @@ def _tsne(rows: F64, seed: int) -> Any:
 def _umap(rows: F64, seed: int) -> Any:
     if len(rows) < NEIGHBOURS + 1:
         return pca(rows)  # its spectral start needs more points than that
-    from umap import UMAP
-
-    layout = UMAP(n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, random_state=seed, n_jobs=1)
-    return layout.fit_transform(rows)
+    made = umaps.layout(n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, random_state=seed, n_jobs=1)
+    return made.fit_transform(rows)
 
 
 METHODS: Final[dict[str, Callable[[F64, int], Any]]] = {

@@ -16,7 +16,7 @@ from components.runtime import Services
 from tests.browser import card_app, state_page
 from tests.browser.cards import watch_console
 from tests.browser.driving import Traffic
-from tests.browser.harness import CHROMIUM, FLAGS, running_app, turn_to
+from tests.browser.harness import CHROMIUM, FLAGS, leave_nothing_running, running_app, turn_to
 from tests.fake_work import WORKS as FAKES
 
 expect.set_options(timeout=15_000)  # ms; two cores may be busy with another browser
@@ -109,6 +109,7 @@ def page(profile: BrowserContext, app_url: str, traffic: Traffic) -> Iterator[Pa
     page.loupe_traffic = traffic  # type: ignore[attr-defined]
     yield page
     page.close()
+    leave_nothing_running(app_url)
     assert traffic.unexpected() == []
 
 

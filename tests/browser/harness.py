@@ -81,3 +81,15 @@ def turn_to(url: str) -> None:
     if services is not None:
         own_sets.use(services.store)
         registry.use(services.engine, services.settings)
+
+
+def leave_nothing_running(url: str) -> None:
+    """Cancels what a closed page has asked for: nobody waits for it, and the next test needs both
+    the lane and the cores.
+    """
+    services = RUNNING.get(url)
+    if services is None:
+        return
+    for job in services.jobs.recent():
+        if not job.state.is_final:
+            services.jobs.cancel(job.id)

@@ -1,4 +1,7 @@
-"""A team in the browser: an admin invites, the guest answers their queue and sees nothing else."""
+"""A team in the browser: an admin invites, the guest answers their queue and sees nothing else; and
+a viewer's pages, where what brings something in or changes it is not shown. The slow walk that
+presses everything else is ``python -m tests.browser.viewer_walk``.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,18 @@ from playwright.sync_api import Browser, Page, expect
 from backend.crayon.answers import Scope
 from backend.crayon.requests import fingerprint
 from components.runtime import Services
-from tests.browser.harness import running_app
+from tests.browser.harness import running_app, turn_to
+from tests.browser.test_access import settled
+from tests.browser.viewer_walk import log_in
 from tests.team_app import PASSWORD
 from tests.waiting import until
 
 WAIT_MS = 60_000
+FILLED_LATER = ("/metric-learning", "/modality-gap")  # their forms are made by scripts
+FILES = """() => [...document.querySelectorAll('input[type=file], .library-form, #pinboard-import')]
+    .filter((one) => (one.type === 'file' ? one.parentElement : one).checkVisibility())
+    .filter((one) => !['nero-files', 'zoom-file'].includes(one.id))  // opened by buttons
+    .map((one) => one.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +34,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Servic
     with running_app(folder, env={"LOUPE_AUTH": "password"}) as (url, services):
         assert services.team is not None
         services.team.people.add("boss", "admin", PASSWORD)
+        services.team.people.add("vera", "viewer", PASSWORD)
+        turn_to(url)
         yield url, services
 
 
@@ -75,3 +87,21 @@ def test_an_invited_annotator_answers_and_sees_nothing_else(
 
     guest.locator("#logout-button").click()
     guest.wait_for_url(f"{url}/login")
+
+
+def test_no_page_of_a_viewer_takes_a_file(browser: Browser, team: tuple[str, Services]) -> None:
+    url, _services = team
+    page = fresh(browser)
+    log_in(page, url, "vera")
+    links = page.locator("#app-nav a")
+    assert links.count() > 8
+    for link in links.all():  # quicker than opening each address anew
+        link.click()
+        path = link.get_attribute("href")
+        page.wait_for_url(f"**{path}*")
+        page.wait_for_function("() => document.querySelector('#main h1')")
+        if path in FILLED_LATER:
+            settled(page)
+        assert page.evaluate(FILES) == [], path
+        for control in ("#own-button", "#zoom-upload", "#crayon-run", "#insights-own"):
+            assert not page.locator(control).is_visible(), control

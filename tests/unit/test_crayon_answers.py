@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -23,6 +26,12 @@ from backend.settings import PROJECT
 from tests.postgres import emptied, server
 
 SCOPE = Scope("birds", "ab")
+ROUNDS = (
+    {"sqlite": 50, "postgresql": 10}
+    if os.environ.get("LOUPE_SOAK")
+    else {"sqlite": 14, "postgresql": 4}
+)
+"""Processes killed: all of them with ``make soak``; else so many that each moment comes twice."""
 
 
 def answer(number, item, value="yes", who="anna", **more):
@@ -32,10 +41,20 @@ def answer(number, item, value="yes", who="anna", **more):
     )
 
 
+@cache
+def migrated():
+    """An empty database after every step, as bytes: the steps take longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.db"
+        engine = open_engine(f"sqlite:///{path}")
+        migrations.upgrade(engine)
+        engine.dispose()  # its log goes into the file
+        return path.read_bytes()
+
+
 def opened(folder, name="a.db"):
-    engine = open_engine(f"sqlite:///{folder / name}")
-    migrations.upgrade(engine)
-    return AnswerStore(engine)
+    (folder / name).write_bytes(migrated())
+    return AnswerStore(open_engine(f"sqlite:///{folder / name}"))
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +287,7 @@ def test_a_wrong_published_file_is_a_sentence(tmp_path, body):
         exchange.read_published(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize(
-    ("store", "rounds"), [("sqlite", 50), ("postgresql", 10)], indirect=["store"]
-)
+@pytest.mark.parametrize(("store", "rounds"), ROUNDS.items(), indirect=["store"])
 def test_killed_at_any_moment_no_acknowledged_answer_is_lost(store, rounds):
     """A process is killed while it stores; what it had acknowledged is there."""
     lost = acknowledged = 0

@@ -51,6 +51,20 @@ def test_groups_separate_and_the_picture_returns(method):
     assert projections.trustworthiness(rows, xy) > 0.5
 
 
+def test_what_umap_compiles_is_kept_for_the_next_process():
+    projections.project(two_groups()[0], "umap")
+    from umap import layouts, umap_, utils
+
+    for function in (
+        utils.fast_knn_indices,
+        umap_.smooth_knn_dist,
+        layouts._nb_optimize_layout_euclidean_single_epoch,
+    ):
+        found = function.stats
+        assert found.cache_path
+        assert found.cache_hits or found.cache_misses  # it ran
+
+
 @pytest.mark.parametrize("n", [3, 4, 5, 7])
 @pytest.mark.parametrize("method", METHODS)
 def test_few_items_still_have_a_picture(method, n):
