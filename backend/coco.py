@@ -15,7 +15,8 @@ scene would leave the photograph is left out, and nothing is ever padded (Zhao 2
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -74,11 +75,12 @@ def load_folder(
     known = class_names("detection")
     wanted = checked_classes(classes, known)
     labels = label_folder(folder)
+    label_of = label_files(labels)
     cut: list[Cut] = []
     outcomes: list[str] = []
     without, pictures = 0, photographs(folder)
     for path in pictures:
-        truth = read_labels(labels, path, names)
+        truth = read_labels(label_of(path), names)
         if truth is None:
             without += 1
             continue
@@ -209,7 +211,23 @@ def checked_classes(classes: Collection[str] | None, known: tuple[str, ...]) -> 
     return {known.index(name) for name in classes} if classes else set(range(len(known)))
 
 
-def read_labels(labels: Path, picture: Path, names: dict[int, str]) -> NDArray[np.float64] | None:
+def label_files(labels: Path) -> Callable[[Path], Path | None]:
+    """What finds the label file of a picture: of the same name, and of those called so, as in
+    ``train`` and ``val``, the one in a folder that is called as the picture's.
+    """
+    held: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(labels.rglob("*.txt")):
+        held[path.stem].append(path)
+
+    def label_of(picture: Path) -> Path | None:
+        found: list[Path] = held.get(picture.stem, [])
+        own = (one for one in found if one.parent.name == picture.parent.name)
+        return next(own, found[0] if found else None)
+
+    return label_of
+
+
+def read_labels(file: Path | None, names: dict[int, str]) -> NDArray[np.float64] | None:
     """The boxes of a picture, ``(n, 5)`` x0, y0, x1, y1 as fractions of it, and class.
 
     None where there is no label file, which in this layout means that nobody annotated anything.
@@ -218,15 +236,14 @@ def read_labels(labels: Path, picture: Path, names: dict[int, str]) -> NDArray[n
         BadRequest: a line has the wrong number of columns, no numbers, an
             unknown class, or a box outside of the picture.
     """
-    found = sorted(labels.rglob(f"{picture.stem}.txt"))
-    if not found:
+    if file is None:
         return None
     rows = []
-    for number, line in enumerate(found[0].read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         parts = line.split()
         if not parts or (len(parts) > 6 and len(parts) % 2 == 1):  # a class and points of a polygon
             continue
-        rows.append(read_line(parts, f"Line {number} of {found[0].name}", names))
+        rows.append(read_line(parts, f"Line {number} of {file.name}", names))
     return np.array(rows, np.float64).reshape(-1, 5)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.coco import load_folder, unlabelled
+from backend.coco import label_files, load_folder, unlabelled
 from backend.errors import BadRequest
 from backend.settings import PROJECT
 from models.class_names import COCO
@@ -203,3 +203,15 @@ def test_coco128_is_read_as_it_lies() -> None:
     assert found.scenes is not None
     assert len(found.scenes) == 3
     assert found.objects >= 3
+
+
+def test_a_picture_has_the_labels_of_its_own_folder_whatever_it_is_called(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        (tmp_path / "labels" / part).mkdir(parents=True)
+        for name in ("1.txt", "a[1].txt"):  # brackets would be a pattern
+            (tmp_path / "labels" / part / name).write_text("")
+    label_of = label_files(tmp_path / "labels")
+    assert label_of(Path("images/val/1.jpg")) == tmp_path / "labels/val/1.txt"
+    assert label_of(Path("images/train/a[1].jpg")) == tmp_path / "labels/train/a[1].txt"
+    assert label_of(Path("pictures/1.jpg")) == tmp_path / "labels/train/1.txt"
+    assert label_of(Path("images/val/2.jpg")) is None

@@ -184,10 +184,11 @@ def _read(path: Path) -> tuple[Path, list[Path], Truths]:
 
 
 def _of_folder(root: Path) -> tuple[Path, list[Path], Truths]:
-    names, labels, known = coco.read_names(root), coco.label_folder(root), class_names("detection")
+    names, known = coco.read_names(root), class_names("detection")
+    label_of = coco.label_files(coco.label_folder(root))
 
     def truth(path: Path) -> Truth | None:
-        found = coco.read_labels(labels, path, names)
+        found = coco.read_labels(label_of(path), names)
         if found is not None:
             found[:, 4] = [known.index(names[int(kind)]) for kind in found[:, 4]]
         return found
