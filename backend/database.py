@@ -25,7 +25,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from backend.errors import BadRequest, StorageFull
 from backend.files import private_folder
 
-BUSY_MS: Final = 5000  # a writer waits so long for another one
+BUSY_MS: Final = 15_000
+"""A writer waits so long for another one: a busy disk can hold one for more than 5 s."""
 PATIENCE: Final = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds
 TAKEN: Final = (OperationalError, ProgrammingError, IntegrityError)
 """What databases say when another server has just made the same table."""
@@ -33,6 +34,7 @@ HINT: Final = (
     "Free some space in the state folder, or set LOUPE_STATE_DIR or LOUPE_DATABASE_URL to a place "
     "that works."
 )
+HINT_LOCKED: Final = "The disk is slow or another program holds the file: try again in a moment."
 
 
 class Base(DeclarativeBase):
@@ -108,7 +110,8 @@ def answering(what: str) -> Iterator[None]:
         reason = "the database does not answer"
         if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
             reason = str(error.orig)[:120]
-        raise StorageFull(f"{what}: {reason}.", HINT) from error
+        hint = HINT_LOCKED if "locked" in reason else HINT
+        raise StorageFull(f"{what}: {reason}.", hint) from error
 
 
 def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

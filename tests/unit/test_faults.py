@@ -124,8 +124,9 @@ def test_locked_database_is_a_sentence(
     services = start()
     other = sqlite3.connect(state / "loupe.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StorageFull, match="database is locked"):
+    with pytest.raises(StorageFull, match="database is locked") as refused:
         services.jobs.submit(sleep())
+    assert "slow" in refused.value.hint
     assert services.jobs.recent() == []  # reading goes on
     other.execute("ROLLBACK")
     other.close()
