@@ -95,6 +95,31 @@ def test_the_slider_is_dragged_and_says_what_changes(page: Page, app_url: str):
     expect(page.locator(f"#{PAGE}-record")).to_contain_text("Reported, not measured here")
 
 
+# Left edge, top and height of the line that is dragged and, once it rests, of the figure's own.
+LINES = """async (share) => {
+    const slide = document.getElementById("modality-gap-delta"), {rate} = loupe.gapSlider;
+    const updates = rate.updates, box = (one) => {
+        const {left, right, top, height} = one.getBoundingClientRect();
+        return [(left + right) / 2, top, height];
+    };
+    slide.value = Number(slide.min) + share * (slide.max - slide.min);
+    slide.dispatchEvent(new Event("input"));
+    while (rate.updates === updates) await new Promise((go) => setTimeout(go, 4));
+    const line = document.querySelector(".gap-cursor"), moved = box(line);
+    while (line.isConnected) await new Promise((go) => setTimeout(go, 20));
+    return [moved, box(document.querySelector(".gap-swept .shapelayer [data-index='0']"))];
+}"""
+
+
+def test_the_line_that_is_dragged_is_where_the_figure_draws_it(page: Page, app_url: str):
+    page.goto(f"{app_url}/modality-gap")
+    page.wait_for_function("() => loupe.gapSlider.at()", timeout=PATIENCE_MS)
+    page.wait_for_selector('.gap-swept .shapelayer [data-index="0"]', state="attached")
+    for share in (0.3, 0.8):
+        moved, rests = page.evaluate(LINES, share)
+        assert moved == pytest.approx(rests, abs=1.5)
+
+
 def test_a_text_finds_images_and_a_picture_finds_texts(page: Page, app_url: str):
     opened(page, f"{app_url}/modality-gap")
     found = page.locator(f"#{PAGE}-found li")
