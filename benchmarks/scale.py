@@ -25,8 +25,8 @@ def costs(store: ArrayStore) -> list[tuple[str, float, float, float]]:
     orbit = OrbitRequest("digits", "digits-plain", "rotation-10", items=tuple(range(ROWS)))
     jobs: list[tuple[str, str, dict[str, Any]]] = [
         ("NERO orbit, 28 px digit, 36 elements, small CNN", "nero.orbit", dict(orbit.params())),
-        ("Grad-CAM map, 224 px image, EfficientNet-Lite0", "crayon.maps", {"set": "birds"}),
-        ("embedding, 224 px image, EfficientNet-Lite0", "embeddings", {"set": "birds"}),
+        ("Grad-CAM map, 128 px image, EfficientNet-Lite0", "crayon.maps", {"set": "birds"}),
+        ("embedding, 128 px image, EfficientNet-Lite0", "embeddings", {"set": "birds"}),
     ]
     return [(title, *cost(work, params, store)) for title, work, params in jobs]
 
