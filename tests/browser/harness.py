@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ FLAGS: Final = [
 
 
 RUNNING: Final[dict[str, Services]] = {}
+ENDED_S: Final = 15.0  # a job that does not listen is ended with its worker after 10 s
 
 
 @contextmanager
@@ -90,6 +92,11 @@ def leave_nothing_running(url: str) -> None:
     services = RUNNING.get(url)
     if services is None:
         return
-    for job in services.jobs.recent():
-        if not job.state.is_final:
-            services.jobs.cancel(job.id)
+    left = [job.id for job in services.jobs.recent() if not job.state.is_final]
+    for job_id in left:
+        services.jobs.cancel(job_id)
+    # A job that does not listen ends with its worker, which the next test must not meet on the way.
+    end_s = time.monotonic() + ENDED_S
+    while left and time.monotonic() < end_s:
+        left = [job_id for job_id in left if not services.jobs.view(job_id).state.is_final]
+        time.sleep(0.05)

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from backend.crayon.answers import Scope
 from backend.crayon.requests import fingerprint
 from components.runtime import Services
+from tests.browser.crayon_desk import READY
 from tests.browser.harness import running_app, turn_to
 from tests.browser.test_access import settled
 from tests.browser.viewer_walk import log_in
@@ -76,10 +77,11 @@ def test_an_invited_annotator_answers_and_sees_nothing_else(
     expect(guest.locator("#app-nav a")).to_have_count(1)
     expect(guest.get_by_role("button", name="Open the workbench")).to_be_hidden()
     expect(guest.locator("#crayon-annotate-map")).to_contain_text("0 of", timeout=WAIT_MS)
+    guest.wait_for_function(READY)  # keys pressed before the picture is seen answer nothing
     guest.keyboard.press("a")
     expect(guest.locator("#crayon-annotate-map")).to_contain_text("1 of", timeout=WAIT_MS)
     scope = Scope("birds", fingerprint("birds"))
-    (stored,) = until(lambda: services.answers.current(scope))
+    (stored,) = until(lambda: services.answers.current(scope), WAIT_MS / 1000)
     assert (stored.annotator, stored.answer) == ("gina", "yes")
     guest.goto(f"{url}/insights")
     guest.wait_for_url("**/crayon**")
