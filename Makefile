@@ -44,9 +44,9 @@ $(STAMPS)/servers:
 run: $(STAMPS)/run  ## start the app on http://127.0.0.1:8050 (HOST, PORT)
 	@exec $(BIN)/python app.py
 
-# tests/conftest.py says in which order, which xdist must leave as it is. Tests of a browser wait most
-# of the time, so one process more than two cores: PROCESSES=2 where memory is short (2.5 GB each).
-PROCESSES ?= 3
+# tests/conftest.py says in which order, which xdist must leave as it is. On two cores three processes
+# were no quicker (20.5 min); PROCESSES says how many (2.5 GB each).
+PROCESSES ?= 2
 test: $(STAMPS)/dev $(STAMPS)/chromium $(STAMPS)/servers  ## every test
 	$(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
