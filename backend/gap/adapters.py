@@ -24,6 +24,7 @@ from backend.gap.encoder import MOST_WORDS, Pieces
 from backend.gap.pairs import unit_rows
 from backend.gap.preparation import preparation, read_json
 from backend.protocols import F32, U8
+from backend.registry.kinds import check_transformers
 
 BATCH: Final = 32
 FULL: Final = ("siglip",)  # trained on texts padded to the full length
@@ -200,16 +201,7 @@ def _put(table: nn.Embedding, vectors: Tensor, first: int) -> Iterator[None]:
 
 def _check(folder: Path, kind: str) -> None:
     """Returns if a folder can be opened without running or unpickling anything of its own."""
-    if any("auto_map" in read_json(path) for path in folder.glob("*.json")):
-        raise BadRequest(
-            f"{folder.name} brings code of its own, which is never run.",
-            "Give a folder whose model transformers knows itself.",
-        )
-    if not list(folder.glob("*.safetensors")):
-        raise BadRequest(
-            f"{folder.name} holds no weights as safetensors.",
-            "Write it with save_pretrained; pickled weights are never read.",
-        )
+    check_transformers(folder)
     if kind == "siglip2":
         raise BadRequest(
             f"{folder.name} takes pictures of any resolution as patches, which is not built here.",

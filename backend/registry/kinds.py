@@ -147,17 +147,18 @@ def check_transformers(path: Path) -> None:
             f"The folder {path.name!r} holds Python code, which is not run.",
             "Only architectures that transformers itself knows are loaded.",
         )
+    for file in [path / "config.json", *sorted(path.glob("*_config.json"))]:
+        try:
+            config = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadRequest(f"{file.name} in {path.name!r} is not readable.") from error
+        if not isinstance(config, dict) or config.get("auto_map"):
+            raise BadRequest(
+                f"{file.name} in {path.name!r} names code of its own (auto_map), which is not run.",
+                "Only architectures that transformers itself knows are loaded.",
+            )
     if not sorted(path.glob("*.safetensors")):
         raise BadRequest(
             f"The folder {path.name!r} has no .safetensors.",
             "Save it with model.save_pretrained(folder); .bin files are pickles and are not read.",
-        )
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadRequest(f"config.json in {path.name!r} is not readable.") from error
-    if config.get("auto_map"):
-        raise BadRequest(
-            f"config.json in {path.name!r} names code of its own (auto_map), which is not run.",
-            "Only architectures that transformers itself knows are loaded.",
         )

@@ -92,10 +92,14 @@ def test_what_is_no_dual_encoder_is_refused(tmp_path):
     with pytest.raises(BadRequest, match="code of its own"):
         adapters.TransformersEncoder(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
-    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
-    with pytest.raises(BadRequest, match="no weights as safetensors") as caught:
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(code))  # of a part of it, too
+    with pytest.raises(BadRequest, match=r"tokenizer_config.json .* code of its own"):
         adapters.TransformersEncoder(tmp_path)
-    assert "never read" in caught.value.hint
+    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(BadRequest, match=r"has no \.safetensors") as caught:
+        adapters.TransformersEncoder(tmp_path)
+    assert "are not read" in caught.value.hint
     (tmp_path / "x.safetensors").write_bytes(b"")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "siglip2"}))
     with pytest.raises(BadRequest, match="any resolution"):
