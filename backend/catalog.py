@@ -13,10 +13,10 @@ from typing import Final
 from backend.errors import BadRequest, NotFound, WeightsRefused
 from backend.protocols import ModelBackend
 from backend.registry import store
+from backend.registry.answers import DETECTION, MOTION, POINTS, TEXTS
 from backend.registry.items import split_key
 from backend.registry.sets import task_of
-from backend.registry.spec import TEXTS
-from backend.registry.views import IMAGE_TASKS, cards_for, size_of
+from backend.registry.views import IMAGE_TASKS, cards_for, fitting, size_of
 from backend.settings import Settings
 from models.cards import ModelCard, WeightsMismatch, load_cards
 
@@ -64,6 +64,8 @@ def models_for(task: str) -> dict[str, ModelCard]:
     """The cards whose models answer about a task, by key, in the order of the files."""
     wanted = task_of(task) or ANSWERS.get(task, task)
     bundled = {key: card for key, card in models().items() if card.task == wanted}
+    if wanted in (DETECTION, MOTION, POINTS):
+        return fitting(wanted, task, bundled)
     return {**bundled, **_registered_for(task, bundled)}
 
 

@@ -13,17 +13,20 @@ import numpy as np
 
 from backend.errors import BadRequest
 from backend.registry import adding, sets, store, views
+from backend.registry.answers import ANSWERS
 from backend.registry.data_spec import SetKind
 from backend.registry.validate import ITEMS, Report
 
 MODEL_FIELDS: Final = {
-    "task": "what it answers: classification",
-    "input": "channels x height x width, such as 3x224x224; read from the file where it says it",
+    "task": f"what it answers: {', '.join(ANSWERS)}; told from the file where it says it",
+    "input": "channels x height x width, such as 3x224x224, of clouds 1024x3; read from the file "
+    "where it says it",
     "range": "what black and white are before mean and std: 0..1 (default), -1..1 or 0..255",
     "mean": "subtracted per channel, such as 0.485,0.456,0.406",
     "std": "divided by per channel",
     "classes": "their number, or names in the order of the outputs, such as cat,dog",
-    "output": "logits or probabilities; found by running it unless given",
+    "output": "logits or probabilities, of detectors boxes, anchors or queries; found by running "
+    "it unless given",
     "layers": "submodules whose maps can be looked at; found unless given",
     "embedding": "submodule whose output stands for the image; found unless given",
     "factory": "package.module:function that makes the network, for .safetensors",
@@ -120,9 +123,11 @@ def _add_model(asked: argparse.Namespace) -> None:
 def tell_model(report: Report) -> None:
     """What running it found, and where it opens."""
     spec, told = report.spec, report.to_json()
+    classes = f", {len(spec.classes)} classes" if spec.answer.is_classed else ""
+    form = "" if spec.output == "auto" else f" as {spec.output}"
     lines = [
-        f"{spec.name}: {spec.kind}, takes {spec.size}, {len(spec.classes)} classes, answers "
-        f"{spec.output}; {ITEMS} items in {1000 * report.seconds:.1f} ms.",
+        f"{spec.name}: {spec.kind}, takes {spec.size}{classes}, answers about "
+        f"{spec.answer.title}{form}; {ITEMS} items in {1000 * report.seconds:.1f} ms.",
         f"Answers to the {ITEMS} items: {', '.join(told['answers'])}.",
         *report.notes,
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -176,14 +177,26 @@ def build(card: ModelCard, device: str) -> TorchDetector:
         WeightsMismatch: its weights are missing or do not match the card.
     """
     module = load_module(card)
+    batch = None
     if isinstance(module, CropCenterNet):
-        large = module
         # Sixteen times the pixels, so that much fewer crops fit at once.
         batch = 1 if device == "cpu" else GPU_BATCH // 16
-        return TorchDetector(
-            module, lambda raw: large.decode(raw, MIN_SCORE, BOXES), card, device, batch=batch
-        )
-    return TorchDetector(module, lambda raw: decode(raw, MIN_SCORE, BOXES), card, device)
+    read = decoder_of(module)
+    assert read is not None, f"{card.architecture} is no detector"
+    return TorchDetector(module, read, card, device, batch=batch)
+
+
+def decoder_of(network: nn.Module) -> Decode | None:
+    """How the output of a network of this repository becomes boxes (b, 10, 6); None for others."""
+    if isinstance(network, CropCenterNet):
+        return partial(_large_boxes, network)
+    if isinstance(network, CropDetector):
+        return lambda raw: decode(raw, MIN_SCORE, BOXES)
+    return None
+
+
+def _large_boxes(network: CropCenterNet, raw: Tensor) -> Tensor:
+    return network.decode(raw, MIN_SCORE, BOXES)
 
 
 def check_crops(batch: NDArray[Any], key: str) -> None:

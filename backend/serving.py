@@ -24,14 +24,13 @@ from typing import Any, Final
 import numpy as np
 
 from backend import wire
-from backend.errors import BadRequest
 from backend.nero.tasks.base import tensor_in
-from backend.registry import adding, store
+from backend.registry import adding, guess, served_items, store
+from backend.registry.answers import CLASSIFICATION
 from backend.registry.building import fingerprint
-from backend.registry.plain import rows
+from backend.registry.outputs import arrays_in
 from backend.registry.served_model import SUFFIX
 from backend.registry.spec import from_json
-from backend.registry.validate import validated
 from backend.settings import PROJECT
 
 NAME: Final = "served"
@@ -41,7 +40,8 @@ def serve(
     model: Callable[[Any], Any],
     items: Any,
     *,
-    classes: Sequence[str] | int,
+    classes: Sequence[str] | int = (),
+    task: str = CLASSIFICATION,
     name: str = NAME,
     input: Sequence[int] | str | None = None,
     port: int = 8050,
@@ -51,16 +51,18 @@ def serve(
 
     Args:
         model: ``(b, c, h, w)`` float32 in [0, 1] to ``(b, k)`` logits or probabilities; a torch
-            module in evaluation mode will do.
-        items: a path as ``data add`` takes it, or ``(images (n, h, w[, 3]) uint8, labels (n,))``.
-        classes: their names in the order of the outputs, or their number.
+            module in evaluation mode will do. For other tasks see docs/bring-your-own.md.
+        items: a path as ``data add`` takes it, or ``(images (n, h, w[, 3]) uint8, labels (n,))``;
+            for other tasks as :data:`backend.registry.served_items.WANTED` says.
+        classes: their names in the order of the outputs, or their number; none of motion.
+        task: classification, detection, piv (particle motion) or points.
         input: channels, height and width; those of the images unless given.
         spec: further fields of the model's spec, such as ``range``, ``mean`` and ``std``.
 
     Raises:
-        BackendError: the function does not answer as a classifier does, or the data are unusable.
+        BackendError: the function does not answer as its task wants it, or the data are unusable.
     """
-    with served(model, items, classes=classes, name=name, input=input, **spec) as url:
+    with served(model, items, classes=classes, task=task, name=name, input=input, **spec) as url:
         env = {**os.environ, "PORT": str(port)}
         sys.stdout.write(f"Open http://127.0.0.1:{port}{url}\n")
         with suppress(KeyboardInterrupt):
@@ -72,7 +74,8 @@ def served(
     model: Callable[[Any], Any],
     items: Any,
     *,
-    classes: Sequence[str] | int,
+    classes: Sequence[str] | int = (),
+    task: str = CLASSIFICATION,
     name: str = NAME,
     input: Sequence[int] | str | None = None,
     **spec: Any,
@@ -83,38 +86,20 @@ def served(
     """
     names = [str(k) for k in range(classes)] if isinstance(classes, int) else list(classes)
     with _listening(tensor_in(model)) as address:
-        size = input or _add_items(items, name, names)
-        given = {"name": name, "kind": "callable", "path": address, "classes": names, **spec}
-        made = from_json({**given, "input": size if isinstance(size, str) else list(size)})
-        if input:
-            _add_items(items, name, names)
-        report = validated(made)
+        told = {"name": name, "kind": "callable", "path": address, "task": task}
+        own = None if input else served_items.added(items, name, names, task)
+        size = input if isinstance(input, str) else list(input or own or ())
+        made, _ = guess.guessed(from_json({**told, "classes": names, "input": size, **spec}))
+        if input:  # a spec that cannot be is refused before anything is indexed
+            served_items.added(items, name, names, task)
+        report = adding.validated(made)
         store.required().put_model(report.spec, fingerprint(report.spec), report.to_json())
-        key = f"{name}--{report.spec.size}"
+        is_plain = task == CLASSIFICATION
+        key = f"{name}--{report.spec.size}" if is_plain else served_items.key_of(name, task)
         try:
             yield f"/nero?task={key}&models={name}&focus={name}"
         finally:
             adding.remove_model(name)
-
-
-def _add_items(items: Any, name: str, classes: Sequence[str]) -> tuple[int, int, int]:
-    """Registers the data under the same name; channels, height and width of its images."""
-    if isinstance(items, str | Path):
-        summary = adding.add_set(str(items), name, {"classes": list(classes)})
-        width, height = summary["largest"]
-        return 3, height, width
-    if not (isinstance(items, tuple) and len(items) == 2):
-        raise BadRequest(
-            f"items={type(items).__name__} is not usable.", "Give a path, or (images, labels)."
-        )
-    images, labels = (np.asarray(part) for part in items)
-    folder = store.home() / "served"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.npz"
-    np.savez(path, allow_pickle=False, images=images, labels=labels)
-    adding.add_set(str(path), name, {"classes": list(classes)})
-    height, width = images.shape[1:3]
-    return (3 if images.ndim == 4 and images.shape[3] == 3 else 1), height, width
 
 
 @contextmanager
@@ -151,17 +136,17 @@ def _answer(pipe: Connection, ask: Callable[[Any], Any], lock: threading.Lock) -
         while True:
             arrays, _ = wire.unpack(pipe.recv_bytes())
             with lock:
-                message = _asked(ask, arrays["images"].astype(np.float32))
+                message = _asked(ask, [part.astype(np.float32) for part in arrays.values()])
             pipe.send_bytes(message)
 
 
-def _asked(ask: Callable[[Any], Any], images: Any) -> bytes:
+def _asked(ask: Callable[..., Any], inputs: Sequence[Any]) -> bytes:
     """The function's answer as a message; what it raises as one that says so."""
     # A future carries any exception out, also those nobody thought of: the function is the user's.
     with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(lambda: rows(ask(images)))
+        end = pool.submit(lambda: arrays_in(ask(*inputs)))
         error = end.exception()
     if error is None:
-        return wire.pack({"answers": end.result()})
+        return wire.pack(end.result())
     traceback.print_exception(error)
     return wire.pack({}, {"error": f"{type(error).__name__}: {error}"[:200]})

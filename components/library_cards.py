@@ -12,7 +12,8 @@ from dash.development.base_component import Component
 
 from backend.registry import sets as sets_of_kinds
 from backend.registry import store, views
-from backend.registry.spec import KIND_TITLES, PAIRS, TASK, TEXTS
+from backend.registry.answers import CLASSIFICATION
+from backend.registry.spec import KIND_TITLES, ModelSpec
 from backend.registry.store import OwnModel, OwnSet
 from components.icons import icon
 from components.library_forms import copyable, edit_form
@@ -21,10 +22,6 @@ from components.method_card import named
 STRIP: Final = 10
 SHOWN_PAIRS: Final = 6
 SHOWN_PROBLEMS: Final = 8
-LANGUAGE: Final = {
-    PAIRS: "images and texts, put into one space",
-    TEXTS: "texts; the nearest description of a class is its answer, without training",
-}
 
 
 def models(held: Mapping[str, OwnModel]) -> Component:
@@ -51,20 +48,10 @@ def _nothing(what: str) -> Component:
 def model_card(held: OwnModel) -> html.Article:
     """What a model takes and gives, what running it found, and the views it opens in."""
     spec, found = held.spec, held.validation
-    classes = f"{len(spec.classes)} classes: " + ", ".join(spec.classes[:12])
-    classes += ", …" if len(spec.classes) > 12 else ""
-    scaling = f"range {spec.range}"
-    for name, values in (("mean", spec.mean), ("std", spec.std)):
-        scaling += f", {name} {', '.join(f'{value:g}' for value in values)}" if values else ""
-    facts = [("Kind", KIND_TITLES[spec.kind])]
-    if spec.task == TASK:
-        facts += [
-            ("Takes", f"{spec.size} (channels × height × width), {scaling}"),
-            ("Answers", f"{spec.output}, {classes}"),
-            ("Layers", _layers(held)),
-        ]
-    else:
-        facts += [("Takes", LANGUAGE[spec.task])]
+    is_fixed = spec.answer.kinds == ("transformers",)  # of texts: nothing to be said about it
+    facts = [("Kind", KIND_TITLES[spec.kind]), ("Takes", _takes(spec))]
+    facts += [] if is_fixed else [("Answers", _gives(spec))]
+    facts += [("Layers", _layers(held))] if spec.task == CLASSIFICATION else []
     return html.Article(
         [
             _title(spec.title or spec.name, spec.name, held.fingerprint, "weights and spec"),
@@ -76,13 +63,34 @@ def model_card(held: OwnModel) -> html.Article:
                 "model",
                 spec.name,
                 f"Added {_moment(held.added_at)}",
-                [_button("Edit", "edit", spec.name, "adjustments")] if spec.task == TASK else [],
+                [] if is_fixed else [_button("Edit", "edit", spec.name, "adjustments")],
             ),
-            edit_form(held.spec) if spec.task == TASK else html.Span(hidden=True),
+            html.Span(hidden=True) if is_fixed else edit_form(held.spec),
         ],
         className="lp-card lp-fact-card library-card",
         id=f"library-model-{spec.name}",
     )
+
+
+def _takes(spec: ModelSpec) -> str:
+    """The input and its scaling, in words."""
+    if not any(spec.input):
+        return spec.answer.takes
+    scaling = f"range {spec.range}"
+    for name, values in (("mean", spec.mean), ("std", spec.std)):
+        scaling += f", {name} {', '.join(f'{value:g}' for value in values)}" if values else ""
+    sides = " or any other side" if spec.any_side else ""
+    return f"{spec.size}{sides}: {spec.answer.takes}; {scaling}"
+
+
+def _gives(spec: ModelSpec) -> str:
+    """What it answers, and about which classes."""
+    told = f"{spec.answer.title}: "
+    told += spec.answer.gives if spec.output == "auto" else spec.output
+    if not spec.answer.is_classed:
+        return told
+    shown = ", ".join(spec.classes[:12]) + (", …" if len(spec.classes) > 12 else "")
+    return f"{told}, {len(spec.classes)} classes: {shown}"
 
 
 def _layers(held: OwnModel) -> str:
@@ -93,8 +101,9 @@ def _layers(held: OwnModel) -> str:
 
 
 def _ran(found: Mapping[str, Any]) -> Component:
-    answers = zip(found.get("answers", []), found.get("confidence", []), strict=True)
-    told = ", ".join(f"{name} ({share:.0%})" for name, share in answers)
+    answers, sure = found.get("answers", []), found.get("confidence", [])
+    shares = [f" ({share:.0%})" for share in sure] or [""] * len(answers)  # some say it themselves
+    told = "; ".join(f"{name}{share}" for name, share in zip(answers, shares, strict=True))
     speed = 1000 * float(found.get("seconds", 0))
     return html.P(
         [

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 from dash import html
 from dash.development.base_component import Component
 
+from backend.registry.answers import ANSWERS, Output
 from backend.registry.data_spec import SetKind
 from backend.registry.sets import KINDS
 from backend.registry.spec import RANGES, ModelSpec
@@ -26,10 +27,15 @@ OWNER: Final = (
     ("TorchScript", "models add old.pt --name mine --input 3x224x224"),
     ("a timm model", "models add timm:resnet18 --name mine"),
     ("a torchvision model", "models add torchvision:resnet18 --name mine"),
+    ("a detector", "models add yolo.onnx --name mine --task detection --classes names.txt"),
+    ("an estimator of motion", "models add flow.pt2 --name mine --task piv"),
+    ("a network of clouds", "models add points.pt2 --name mine --task points --input 1024x3"),
     ("a folder of images", "data add photos/ --name mine"),
     ("pairs of frames", "data add frames/ --name flow --kind frames"),
     ("a table of image paths", "data add table.csv --name mine --image path --label kind"),
 )
+OFFERED: Final = tuple(name for name, answer in ANSWERS.items() if "onnx" in answer.kinds)
+FORMS: Final = tuple(form for form in get_args(Output) if form != "auto")
 PICTURES: Final = (
     ("Labelled images", "class folders, or train/ and test/ of class folders", "NERO, Crayon"),
     ("Labelled images", "a table with a column of paths, and perhaps label and split", "NERO"),
@@ -51,16 +57,15 @@ def model_form() -> Component:
                 "file", "ONNX file in one piece, or safetensors of an architecture below", MODELS
             ),
             _field("name", "Name", "flower-cnn", "Small letters, digits, hyphens", required=True),
+            _select("task", "It answers", ["", *OFFERED], "Classes of images, or as the file says"),
             _field("classes", "Classes", "cat, dog — or 10", "In the order of the outputs"),
-            _field("input", "Input", "read from the file", "channels x height x width"),
+            _field("input", "Input", "read from the file", "3x224x224; of clouds 1024x3"),
             _details(
                 [
                     _select("range", "Range of pixels", ["", *RANGES], "0..1 unless the file says"),
                     _field("mean", "Mean", "0.485, 0.456, 0.406", "Subtracted, per channel"),
                     _field("std", "Std", "0.229, 0.224, 0.225", "Divided by, per channel"),
-                    _select(
-                        "output", "Answers", ["", "logits", "probabilities"], "Found by running"
-                    ),
+                    _select("output", "Answers as", ["", *FORMS], "Found by running"),
                     _select("factory", "Architecture", ["", *ARCHITECTURES], "For safetensors"),
                     _field("data", "Trained on", "", "For people"),
                     _field("licence", "Licence", "", "Of the weights"),

@@ -18,9 +18,13 @@ from backend.registry.spec import checked_name
 from components.json_body import json_body
 from components.runtime import services
 
-ARCHITECTURES: Final = ("DigitCNN", "P4CNN", "EfficientNetLite0")
-"""Networks of this repository that classify images: their weights may come from the browser."""
+ARCHITECTURES: Final = (
+    *("DigitCNN", "P4CNN", "EfficientNetLite0"),
+    *("CropDetector", "PivNet", "PointTransformer"),
+)
+"""Networks of this repository whose weights may come from the browser."""
 MODEL_FIELDS: Final = (
+    "task",
     "input",
     "range",
     "mean",
@@ -70,7 +74,8 @@ def add_model() -> Response:
 def edit_model(name: str) -> Response:
     """Other values for a registered model, as a job that runs it with them."""
     body = json_body()
-    given = _fields(body, tuple(field for field in MODEL_FIELDS if field != "factory"))
+    fixed = ("factory", "task")
+    given = _fields(body, tuple(field for field in MODEL_FIELDS if field not in fixed))
     if not given:
         raise BadRequest("Nothing is to be changed.", "Change a field first.")
     return _submit(

@@ -13,8 +13,9 @@ from typing import Final
 from backend.errors import BadRequest
 from backend.protocols import JSON
 from backend.registry import store
+from backend.registry.answers import CLASSIFICATION
 from backend.registry.kinds import FACTS
-from backend.registry.spec import KIND_TITLES, TASK
+from backend.registry.spec import KIND_TITLES
 from backend.registry.store import OwnModel
 
 PREFIX: Final = "own:"
@@ -66,7 +67,7 @@ def listed() -> dict[str, OwnEmbedding]:
     """Every embedding of every registered classifier by key, the oldest model first; none while
     the database does not answer.
     """
-    held = [model for model in store.listed().models.values() if model.spec.task == TASK]
+    held = [model for model in store.listed().models.values() if model.spec.task == CLASSIFICATION]
     return {one.key: one for model in held for one in _embeddings(model)}
 
 

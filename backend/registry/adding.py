@@ -22,17 +22,20 @@ from backend.registry import (
     items,
     kinds,
     language,
+    sets,
     store,
     telling,
     validate,
     views,
 )
+from backend.registry.answers import CLASSIFICATION, DETECTION, PAIRS, POINTS, TEXTS
 from backend.registry.data_spec import SetSpec
 from backend.registry.earlier import Earlier
 from backend.registry.named import is_named
-from backend.registry.spec import PAIRS, TASK, ModelSpec, from_json
+from backend.registry.spec import ModelSpec, from_json
 from backend.registry.store import OwnSet
 from backend.registry.validate import Report
+from backend.scenes import CROP_PX
 
 
 def quiet(done: int, total: int) -> None:
@@ -53,8 +56,8 @@ def model_spec(path: str, name: str, given: Mapping[str, Any]) -> tuple[ModelSpe
     else:
         kind, place = kinds.kind_of(Path(path)), str(Path(path).resolve())
     told = {**given, "name": name, "kind": kind, "path": place}
-    if kind == "transformers":
-        told = {"task": language.task_in(Path(place)), **told}
+    if not told.get("task"):
+        told["task"] = guess.task_in(kind, place, str(given.get("factory", "")))
     return guess.guessed(from_json(told))
 
 
@@ -66,19 +69,31 @@ def add_model(path: str, name: str, given: Mapping[str, Any], data: str = "") ->
         data: a registered set whose first three images are tried; made-up ones unless given.
 
     Raises:
-        BadRequest: it cannot be read, or does not answer as a classifier does.
+        BadRequest: it cannot be read, or does not answer as its task wants it.
     """
     spec, guesses = model_spec(path, name, given)
-    if spec.task != TASK:
-        report = language.validated(spec)
-    else:
-        report = validate.validated(spec, _trial(data, spec) if data else None)
+    report = validated(spec, data)
     report.notes[:0] = [f"From the file: {text}." for text in guesses]
     fingerprint = building.fingerprint(report.spec)
     if spec.task == PAIRS:  # before it is known: nobody is to see another model's vectors as its
         language.place_all(report.spec)
     store.required().put_model(report.spec, fingerprint, report.to_json())
     return report
+
+
+def validated(spec: ModelSpec, data: str = "") -> Report:
+    """The model tried on three items, of a registered set where one is named.
+
+    Raises:
+        BadRequest: it does not answer as its task wants it, or the set is of another kind.
+    """
+    if spec.task in (PAIRS, TEXTS):
+        return language.validated(spec)
+    if spec.task == CLASSIFICATION:
+        return validate.validated(spec, _trial(data, spec) if data else None)
+    from backend.registry import trials  # imports torch
+
+    return trials.validated(spec, _trial(data, spec) if data else None)
 
 
 def edit_model(name: str, given: Mapping[str, Any]) -> Report:
@@ -88,14 +103,14 @@ def edit_model(name: str, given: Mapping[str, Any]) -> Report:
         NotFound, BadRequest: as :func:`add_model`.
     """
     held = store.required().model(name)
-    if held.spec.task != TASK:
+    if held.spec.task in (PAIRS, TEXTS):
         raise BadRequest(f"{name} has nothing to be changed.", "Add it again.")
     refused = {"name", "kind", "path"} & given.keys()
     if refused:
         raise BadRequest(f"{refused.pop()} cannot be changed.", "Add the model again.")
     # Layers and output were found with the old values: they are found again.
-    again = {"output": "auto", "layers": [], "embedding": ""}
-    report = validate.validated(held.spec.changed({**again, **given}))
+    again = {"output": "auto", "layers": [], "embedding": "", "any_side": False}
+    report = validated(held.spec.changed({**again, **given}))
     fingerprint = building.fingerprint(report.spec)
     store.required().put_model(report.spec, fingerprint, report.to_json())
     return report
@@ -211,10 +226,30 @@ def _remove_upload(path: str) -> None:
 
 
 def _trial(data: str, spec: ModelSpec) -> F32:
-    """Three images of a registered set at the model's size, spread over it."""
-    held = items.load(items.key_of(data, spec.input))
-    rows = np.linspace(0, len(held) - 1, validate.ITEMS).astype(int).tolist()
-    return to_batch(held.images(rows))
+    """Three items of a registered set, spread over it, as the model is asked about them."""
+    if spec.task == CLASSIFICATION:
+        held: Any = items.load(items.key_of(data, spec.input))
+        return to_batch(held.images(_spread(held)))
+    kind = sets.KINDS.get(store.required().set(data).spec.kind)
+    if kind is None or kind.task != spec.task:
+        raise BadRequest(
+            f"{data} holds {kind.noun if kind else 'images'}, and {spec.name} is of the task "
+            f"{spec.task} ({spec.answer.title}).",
+            "Name a set of that kind, or none.",
+        )
+    held = sets.items(f"{data}--{kind.suffix}")
+    found: F32 = np.asarray(held.inputs(_spread(held)), np.float32)
+    if spec.task == POINTS:
+        return found
+    if spec.task == DETECTION:
+        top, left = ((side - CROP_PX) // 2 for side in found.shape[2:])
+        found = found[:, :, top : top + CROP_PX, left : left + CROP_PX]
+    return found / np.float32(255)
+
+
+def _spread(held: Any) -> list[int]:
+    rows: list[int] = np.linspace(0, len(held) - 1, validate.ITEMS).astype(int).tolist()
+    return rows
 
 
 def embedded(name: str, data: str, progress: Progress = quiet) -> dict[str, Any]:

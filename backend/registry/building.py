@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backend.errors import BadRequest, NotFound
 from backend.protocols import ModelBackend
 from backend.registry import language, store
+from backend.registry.answers import DETECTION, MOTION, PAIRS, POINTS, TEXTS
 from backend.registry.named import LIBRARIES, library
-from backend.registry.spec import PAIRS, TEXTS, ModelSpec
+from backend.registry.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from backend.registry.networks import Network
+    from models.cards import ModelCard
 
 BLOCK: Final = 1 << 20
 PREPARED: Final = ("preprocessor_config.json", "processor_config.json", "tokenizer.json")
 """How a dual encoder is given pictures and texts: its vectors change with them."""
-NOT_NUMBERS: Final = ("name", "title", "licence", "data", "path", "layers", "embedding")
+NOT_NUMBERS: Final = ("name", "title", "licence", "data", "path", "layers", "embedding", "any_side")
 
 
 def build(spec: ModelSpec, fingerprint: str, device: str) -> ModelBackend:
@@ -25,16 +30,19 @@ def build(spec: ModelSpec, fingerprint: str, device: str) -> ModelBackend:
     Raises:
         BadRequest: the file is gone or unreadable, or the spec does not say enough.
     """
-    if not spec.is_whole:
-        missing = "input size" if not all(spec.input) else "classes"
+    if spec.missing:
         raise BadRequest(
-            f"The {missing} of {spec.name} is not known.", "Give --input and --classes."
+            f"The {spec.missing} of {spec.name} is not known.", "Give --input and --classes."
         )
     card = spec.card(fingerprint)
     if spec.task == TEXTS:
         return language.text_backend(spec, card, device)
     if spec.task == PAIRS:
         raise BadRequest(f"{spec.name} answers about no images alone.", "Open it on Modality gap.")
+    if spec.task in (DETECTION, MOTION, POINTS):
+        from backend.registry.networks import network
+
+        return around(spec, card, network(spec, device))
     if spec.kind == "onnx":
         from backend.registry.onnx_model import OnnxBackend
 
@@ -47,6 +55,23 @@ def build(spec: ModelSpec, fingerprint: str, device: str) -> ModelBackend:
     from backend.torch_backend import TorchBackend
 
     return TorchBackend(Scaled(load(spec), spec), card, device, is_prepared=True)
+
+
+def around(spec: ModelSpec, card: ModelCard, ask: Network) -> ModelBackend:
+    """The model of a spec whose answers are boxes, motion, or classes of clouds, around its
+    network.
+    """
+    if spec.task == DETECTION:
+        from backend.registry.detections import OwnDetector
+
+        return OwnDetector(spec, card, ask)
+    if spec.task == MOTION:
+        from backend.registry.motions import motion_backend
+
+        return motion_backend(spec, card, ask)
+    from backend.registry.own_clouds import OwnPoints
+
+    return OwnPoints(spec, card, ask)
 
 
 def registered(name: str, device: str) -> ModelBackend:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from backend.errors import BadRequest
-from backend.registry import language
+from backend.registry import exported_by, language, shapes
+from backend.registry.answers import CLASSIFICATION, DETECTION, MOST_SIDE, PAIRS, TEXTS
 from backend.registry.named import LIBRARIES, library
-from backend.registry.spec import MOST_CLASSES, TASK, ModelSpec, counted
+from backend.registry.spec import ModelSpec, unlike
 
-CHANNELS: Final = (1, 3)
+
+def task_in(kind: str, place: str, factory: str = "") -> str:
+    """What a model answers, where its file, folder or library says it; else classes of images."""
+    if kind == "transformers":
+        return language.task_in(Path(place))
+    if kind == "onnx":
+        return exported_by.task_in(Path(place))
+    named, _, name = factory.partition(":")
+    if kind not in LIBRARIES and named not in LIBRARIES:
+        return CLASSIFICATION
+    held = library(kind) if kind in LIBRARIES else library(named)
+    return held.task_of(place if kind in LIBRARIES else name)
 
 
 def guessed(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
@@ -29,12 +41,15 @@ def guessed(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
     }
     reader = _of_library if spec.kind in LIBRARIES else readers.get(spec.kind)
     found: dict[str, Any] = reader(spec) if reader else {}
+    _check_same_size(spec, found)
+    usual = found.pop("usual", spec.answer.usual)  # of a file that leaves its sides free
+    if any(usual):
+        found.setdefault("input", usual)
     empty = {
         name: value
         for name, value in found.items()
         if value and not _is_said(name, getattr(spec, name))
     }
-    _check_same_size(spec, found)
     told = [f"{name} = {_told(value)}" for name, value in empty.items()]
     return (spec.changed(empty) if empty else spec), told
 
@@ -68,54 +83,34 @@ def _of_export(spec: ModelSpec) -> dict[str, Any]:
 
     program = exported_program(Path(spec.path))
     names = set(program.graph_signature.user_inputs)
-    shapes = [
-        tuple(node.meta["val"].shape)
+    given = [
+        _sides(node.meta["val"].shape)
         for node in program.graph.nodes
         if node.op == "placeholder" and node.name in names and hasattr(node.meta["val"], "shape")
     ]
-    if len(shapes) != 1:
-        raise BadRequest(
-            f"The program takes {len(shapes)} tensors.",
-            "An image classifier takes one; export a module whose forward has one argument.",
-        )
-    shape = tuple(side if isinstance(side, int) else 0 for side in shapes[0])
-    outputs = [node for node in program.graph.nodes if node.op == "output"]
-    first = outputs[0].args[0][-1] if outputs and outputs[0].args[0] else None
-    answer = getattr(getattr(first, "meta", {}).get("val", None), "shape", ())
-    return _of_shapes(spec, shape, answer)
+    wanted = set(program.graph_signature.user_outputs)
+    (output,) = [node for node in program.graph.nodes if node.op == "output"]
+    values: list[Any] = [one.meta.get("val") for one in output.args[0] if str(one) in wanted]
+    answers = [_sides(value.shape) for value in values if hasattr(value, "shape")]
+    return shapes.told(spec, given, answers)
 
 
 def _of_onnx(spec: ModelSpec) -> dict[str, Any]:
     from backend.registry.onnx_model import session
 
     opened = session(Path(spec.path))
-    given = [side if isinstance(side, int) else 0 for side in opened.get_inputs()[0].shape]
-    answer = [side if isinstance(side, int) else 0 for side in opened.get_outputs()[0].shape]
-    found = _of_shapes(spec, tuple(given), tuple(answer))
-    if opened.get_inputs()[0].type == "tensor(uint8)":
+    taken = opened.get_inputs()
+    given = [_sides(entry.shape) for entry in taken]
+    answers = [_sides(entry.shape) for entry in opened.get_outputs()]
+    found = shapes.told(spec, given, answers)
+    if taken[0].type == "tensor(uint8)":
         found["range"] = "0..255"
-    return found
+    return found | exported_by.told(opened.get_modelmeta().custom_metadata_map)
 
 
-def _of_shapes(spec: ModelSpec, given: tuple[int, ...], answer: Any) -> dict[str, Any]:
-    """Input and number of classes of two shapes with 0 for what is free."""
-    if len(given) != 4:
-        raise BadRequest(
-            f"{spec.name} takes an array of {len(given)} axes {given}.",
-            "An image classifier takes (images, channels, height, width).",
-        )
-    if given[1] not in (0, *CHANNELS) and given[3] in CHANNELS:
-        raise BadRequest(
-            f"{spec.name} takes images with the channels last: {given}.",
-            "Export it channels first: with tf2onnx add --inputs-as-nchw; in torch permute inside.",
-        )
-    found: dict[str, Any] = {"batch": given[0]}
-    if all(given[1:]):
-        found["input"] = given[1:]
-    count = answer[1] if len(answer) >= 2 and isinstance(answer[1], int) else 0
-    if 2 <= count <= MOST_CLASSES and all(side == 1 for side in answer[2:]):
-        found["classes"] = counted(count)
-    return found
+def _sides(shape: Iterable[Any]) -> tuple[int, ...]:
+    """A shape with 0 for sides that are free."""
+    return tuple(side if isinstance(side, int) else 0 for side in shape)
 
 
 def _of_transformers(spec: ModelSpec) -> dict[str, Any]:
@@ -125,8 +120,8 @@ def _of_transformers(spec: ModelSpec) -> dict[str, Any]:
     check_transformers(path)
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = {}
-    if (task := language.task_of(config)) != TASK:
-        return {"classes": language.classes_of(task)}
+    if spec.task in (PAIRS, TEXTS):
+        return {"classes": language.classes_of(spec.task)}
     size, channels = config.get("image_size"), config.get("num_channels", 3)
     preprocessing: Mapping[str, Any] = {}
     if (path / "preprocessor_config.json").is_file():
@@ -137,20 +132,22 @@ def _of_transformers(spec: ModelSpec) -> dict[str, Any]:
         wanted = wanted.get("height") or wanted.get("shortest_edge")
     if isinstance(wanted, list):
         wanted = wanted[0]
-    if isinstance(wanted, int):
-        found["input"] = (channels, wanted, wanted)
+    if isinstance(wanted, int) and wanted <= MOST_SIDE:
+        free = spec.task == DETECTION  # such networks take other sizes as well
+        found["usual" if free else "input"] = (channels, wanted, wanted)
     names = config.get("id2label") or {}
-    if len(names) > 1:
-        found["classes"] = tuple(str(names[key]) for key in sorted(names, key=int))
+    if len(names) > (spec.task == CLASSIFICATION):
+        found["classes"] = unlike([str(names[key]) for key in sorted(names, key=int)])
     if preprocessing.get("do_normalize", bool(preprocessing.get("image_mean"))):
         found["mean"] = tuple(preprocessing.get("image_mean", ()))
         found["std"] = tuple(preprocessing.get("image_std", ()))
-    found["output"] = "logits"
-    return {k: v for k, v in found.items() if k != "output" or spec.output == "auto"}
+    if spec.task == CLASSIFICATION and spec.output == "auto":
+        found["output"] = "logits"
+    return found
 
 
 def _of_library(spec: ModelSpec) -> dict[str, Any]:
     found = library(spec.kind).told(spec.path)
     if any(spec.input):
-        del found["input"]  # most networks take other sizes; the trial run tells
+        found.pop("input", None)  # most networks take other sizes; the trial run tells
     return found

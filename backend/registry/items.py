@@ -22,9 +22,10 @@ from backend.files import private_folder, write_atomic
 from backend.items import rows_within, seal, told_columns
 from backend.protocols import I64, U8, Arrays
 from backend.registry import arrays, index, reading, store
+from backend.registry.answers import CLASSIFICATION
 from backend.registry.data_spec import PICTURES
 from backend.registry.gathered import Index
-from backend.registry.spec import TASK, parse_input
+from backend.registry.spec import parse_input
 from backend.registry.store import OwnSet
 from backend.uploads import read_image
 
@@ -56,7 +57,7 @@ class RegisteredItems:
     licence: str
     total: int
     extra: Arrays
-    task: Any = TASK
+    task: Any = CLASSIFICATION
     fingerprint: str = ""
 
     def __post_init__(self) -> None:

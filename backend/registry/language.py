@@ -18,8 +18,9 @@ import numpy as np
 from backend.errors import BadRequest
 from backend.protocols import F32, I64, U8, Arrays
 from backend.registry import store
+from backend.registry.answers import CLASSIFICATION, DETECTION, PAIRS, TEXTS
 from backend.registry.earlier import NOTHING, Earlier
-from backend.registry.spec import PAIRS, TASK, TEXTS, ModelSpec
+from backend.registry.spec import ModelSpec
 
 if TYPE_CHECKING:
     from backend.gap.encoder import Encoder
@@ -28,16 +29,19 @@ if TYPE_CHECKING:
     from models.cards import ModelCard
 
 TRIAL: Final = ("a picture of noise", "a ramp from black to white", "a white disc on black")
+DETECTORS: Final = "ForObjectDetection"  # how transformers calls them
 TEMPERATURE: Final = 0.05  # as the bundled text encoders
 TOLERANCE: Final = 1e-3  # of lengths that must be 1
 
 
 def task_of(config: Mapping[str, Any]) -> str:
     """What a model answers, told from its ``config.json``."""
+    if any(str(name).endswith(DETECTORS) for name in config.get("architectures") or ()):
+        return DETECTION
     if "text_config" in config and "vision_config" in config:
         return PAIRS
     has_images = any(key in config for key in ("image_size", "num_channels", "patch_size"))
-    return TEXTS if "vocab_size" in config and not has_images else TASK
+    return TEXTS if "vocab_size" in config and not has_images else CLASSIFICATION
 
 
 def task_in(folder: Path) -> str:
@@ -45,8 +49,8 @@ def task_in(folder: Path) -> str:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return TASK  # whoever opens it says what is wrong
-    return task_of(config) if isinstance(config, dict) else TASK
+        return CLASSIFICATION  # whoever opens it says what is wrong
+    return task_of(config) if isinstance(config, dict) else CLASSIFICATION
 
 
 def classes_of(task: str) -> tuple[str, ...]:

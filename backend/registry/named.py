@@ -16,6 +16,8 @@ LIBRARIES: Final = ("timm", "torchvision")
 class Library(Protocol):
     """What the module of a library supplies; all refuse a name with BadRequest, in a sentence."""
 
+    task_of: Callable[[str], str]
+    """What a name answers."""
     told: Callable[[str], dict[str, Any]]
     """Input, mean, std and classes of a name."""
     weights: Callable[[str], Path]

@@ -10,6 +10,7 @@ import numpy as np
 from backend.errors import BadRequest
 from backend.protocols import F32
 from backend.registry import onnx_file
+from backend.registry.outputs import Named, arrays_in, first
 from backend.registry.plain import PlainBackend
 from backend.registry.spec import ModelSpec
 from models.cards import ModelCard
@@ -45,12 +46,6 @@ def session(path: Path, threads: int = 0) -> Any:
             f"onnxruntime {onnxruntime.__version__} cannot run {path.name}.",
             str(error).splitlines()[0][:200],
         ) from error
-    if len(opened.get_inputs()) != 1:
-        names = ", ".join(entry.name for entry in opened.get_inputs())
-        raise BadRequest(
-            f"{path.name} has {len(opened.get_inputs())} inputs ({names[:80]}).",
-            "An image classifier has one; export the part that takes the image.",
-        )
     return opened
 
 
@@ -62,29 +57,57 @@ def failures() -> tuple[type[Exception], ...]:
     return (*(kind for kind in own if issubclass(kind, Exception)), RuntimeError, ValueError)
 
 
+class OnnxNetwork:
+    """A network of onnxruntime on the CPU; see :class:`backend.registry.networks.Network`.
+
+    Args:
+        inputs: how many arrays it has to take.
+    """
+
+    device = "cpu"
+
+    def __init__(self, path: Path, threads: int = 0, inputs: int = 1) -> None:
+        self._session = session(path, threads)
+        taken = self._session.get_inputs()
+        if len(taken) != inputs:
+            names = ", ".join(entry.name for entry in taken)
+            raise BadRequest(
+                f"{path.name} has {len(taken)} inputs ({names[:80]}), and {inputs} is wanted.",
+                "Export the part that takes the images alone.",
+            )
+        odd = next((entry.type for entry in taken if entry.type not in TYPES), None)
+        if odd:
+            raise BadRequest(
+                f"The model takes {odd}.", f"Images are {', '.join(TYPES)}; export it so."
+            )
+        self._taken = [(entry.name, TYPES[entry.type]) for entry in taken]
+        self._names = [entry.name for entry in self._session.get_outputs()]
+
+    def __call__(self, *inputs: F32) -> Named:
+        """All outputs by their names in the file.
+
+        Raises:
+            BadRequest: onnxruntime refuses, in its own words.
+        """
+        pairs = zip(self._taken, inputs, strict=True)
+        feed = {name: array.astype(kind) for (name, kind), array in pairs}
+        try:
+            answers = self._session.run(None, feed)
+        except failures() as error:
+            raise BadRequest(
+                f"onnxruntime refuses arrays of shape {inputs[0].shape}.",
+                str(error).splitlines()[0][:200],
+            ) from error
+        return arrays_in(dict(zip(self._names, answers, strict=True)))
+
+
 class OnnxBackend(PlainBackend):
     """A classifier of onnxruntime."""
 
     def __init__(self, spec: ModelSpec, card: ModelCard, threads: int = 0) -> None:
         super().__init__(spec, card, "cpu")
-        self._session = session(Path(spec.path), threads)
-        taken = self._session.get_inputs()[0]
-        if taken.type not in TYPES:
-            raise BadRequest(
-                f"The model takes {taken.type}.", f"Images are {', '.join(TYPES)}; export it so."
-            )
-        self._name, self._type = taken.name, TYPES[taken.type]
+        self._network = OnnxNetwork(Path(spec.path), threads)
 
     def ask(self, scaled: F32) -> Any:
-        """The first output for what the model wants to see.
-
-        Raises:
-            BadRequest: onnxruntime refuses, in its own words.
-        """
-        try:
-            return self._session.run(None, {self._name: scaled.astype(self._type)})[0]
-        except failures() as error:
-            raise BadRequest(
-                f"onnxruntime refuses images of shape {scaled.shape}.",
-                str(error).splitlines()[0][:200],
-            ) from error
+        """The first output for what the model wants to see. Raises as the network does."""
+        return first(self._network(scaled))

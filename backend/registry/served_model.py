@@ -17,6 +17,7 @@ import numpy as np
 from backend import wire
 from backend.errors import BadRequest, NotFound
 from backend.protocols import F32
+from backend.registry.outputs import Named, first
 from backend.registry.plain import PlainBackend
 from backend.registry.spec import ModelSpec
 from models.cards import ModelCard
@@ -24,15 +25,19 @@ from models.cards import ModelCard
 SUFFIX: Final = ".key"
 
 
-class ServedBackend(PlainBackend):
-    """A classifier behind the socket that the spec's ``path`` names."""
+class ServedNetwork:
+    """The function behind the socket that a spec's ``path`` names; see
+    :class:`backend.registry.networks.Network`.
+    """
 
-    def __init__(self, spec: ModelSpec, card: ModelCard) -> None:
-        super().__init__(spec, card, "another process")
+    device = "another process"
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
         self._lock = threading.Lock()
         self._pipe: Connection | None = None
 
-    def ask(self, scaled: F32) -> Any:
+    def __call__(self, *inputs: F32) -> Named:
         """What the function answers.
 
         Raises:
@@ -40,17 +45,29 @@ class ServedBackend(PlainBackend):
         """
         with self._lock:
             try:
-                pipe = self._pipe = self._pipe or connected(self.spec.path)
-                pipe.send_bytes(wire.pack({"images": scaled}))
+                pipe = self._pipe = self._pipe or connected(self._spec.path)
+                pipe.send_bytes(wire.pack({str(k): one for k, one in enumerate(inputs)}))
                 arrays, meta = wire.unpack(pipe.recv_bytes())
             except (OSError, EOFError, AuthenticationError) as error:
                 self._pipe = None
                 raise NotFound(
-                    f"The script that serves {self.spec.name} has ended.", "Run it again."
+                    f"The script that serves {self._spec.name} has ended.", "Run it again."
                 ) from error
         if meta and meta.get("error"):
-            raise BadRequest(f"{self.spec.name} failed: {meta['error']}.", "See its own output.")
-        return np.asarray(arrays["answers"], np.float32)
+            raise BadRequest(f"{self._spec.name} failed: {meta['error']}.", "See its own output.")
+        return {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+
+
+class ServedBackend(PlainBackend):
+    """A classifier that is a served function."""
+
+    def __init__(self, spec: ModelSpec, card: ModelCard) -> None:
+        super().__init__(spec, card, ServedNetwork.device)
+        self._network = ServedNetwork(spec)
+
+    def ask(self, scaled: F32) -> Any:
+        """What the function answers first. Raises as the network does."""
+        return first(self._network(scaled), "logits")
 
 
 def connected(address: str) -> Connection:

@@ -8,6 +8,17 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, Literal, cast, get_args
 
 from backend.errors import BadRequest
+from backend.registry.answers import (
+    ANSWERS,
+    CLASSIFICATION,
+    MOTION,
+    POINTS,
+    Answer,
+    Output,
+    Shape,
+    check_shape,
+    written,
+)
 from models.cards import InputSpec, ModelCard, Task
 
 Kind = Literal[
@@ -21,11 +32,6 @@ Kind = Literal[
     "callable",
 ]
 Range = Literal["0..1", "-1..1", "0..255"]
-Output = Literal["auto", "logits", "probabilities"]
-TASK: Final = "classification"
-PAIRS, TEXTS = "pairs", "texts"
-"""Tasks of transformers folders that are no image classifiers: dual encoders, and text encoders."""
-TASKS: Final = (TASK, PAIRS, TEXTS)
 RANGES: Final[dict[str, tuple[float, float]]] = {
     "0..1": (0.0, 1.0),
     "-1..1": (-1.0, 1.0),
@@ -33,7 +39,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
 }
 NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 LONGEST_NAME: Final = 40
-SIZE: Final = re.compile(r"(\d{1,4})x(\d{1,4})x(\d{1,4})\Z")
+SIZE: Final = re.compile(r"(?:(\d{1,4})x)?(\d{1,4})x(\d{1,4})\Z")
 MOST_CLASSES: Final = 30_000
 FACTORY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 
@@ -46,22 +52,26 @@ class ModelSpec:
         name: short name used in links, such as ``flower-cnn``.
         kind: how it is loaded.
         path: its file or folder, absolute; its name in a library; or a served function's address.
-        input: channels (1 or 3), height and width; (0, 0, 0) where nobody has said it yet.
+        input: channels, height and width; of clouds 1, points and 3 or 1, 3 and points; (0, 0, 0)
+            where nobody has said it yet. See :mod:`backend.registry.answers`.
         range: what the model wants black and white to be, before ``mean`` and ``std``.
         mean, std: per channel, in units of ``range``; empty where the model wants none.
         classes: names in the order of the outputs; ``0``, ``1``, … where nobody has named them.
-        output: whether rows are logits or probabilities; ``auto`` until it has run.
+        output: whether rows are logits or probabilities, or how boxes lie; ``auto`` until it has
+            run.
         layers: submodules whose maps can be looked at; may be empty.
         embedding: the submodule whose output stands for the image; may be empty.
         factory: ``package.module:function`` or a bundled architecture, for safetensors.
-        batch: images per call where the file fixes it; 0 where any number goes.
+        batch: items per call where the file fixes it; 0 where any number goes.
+        any_side: whether frames of other sides than ``input`` do as well; found by running it.
+        task: what it answers, one of :data:`backend.registry.answers.ANSWERS`.
         title, licence, data: for people; ``data`` says what it was trained on.
     """
 
     name: str
     kind: Kind
     path: str
-    input: tuple[int, int, int] = (0, 0, 0)
+    input: Shape = (0, 0, 0)
     range: Range = "0..1"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -71,19 +81,26 @@ class ModelSpec:
     embedding: str = ""
     factory: str = ""
     batch: int = 0
-    task: str = TASK
+    any_side: bool = False
+    task: str = CLASSIFICATION
     title: str = ""
     licence: str = ""
     data: str = ""
 
     def __post_init__(self) -> None:
         checked_name(self.name, "model")
-        _one_of("task", self.task, TASKS)
+        _one_of("task", self.task, tuple(ANSWERS))
         _one_of("kind", self.kind, get_args(Kind))
         _one_of("range", self.range, get_args(Range))
-        _one_of("output", self.output, get_args(Output))
+        _one_of("output", self.output, self.answer.outputs)
+        if self.kind not in self.answer.kinds:
+            raise BadRequest(
+                f"A model of kind {KIND_TITLES[self.kind]} cannot answer about "
+                f"{self.answer.title}.",
+                f"Kinds that can: {', '.join(KIND_TITLES[kind] for kind in self.answer.kinds)}.",
+            )
         if any(self.input):
-            _check_input(self.input)
+            check_shape(self.task, self.input)
         self._check_scaling()
         if len(set(self.classes)) != len(self.classes):
             twice = next(name for name in self.classes if self.classes.count(name) > 1)
@@ -94,7 +111,7 @@ class ModelSpec:
             )
 
     def _check_scaling(self) -> None:
-        channels = self.input[0]
+        channels = 3 if self.task == POINTS else self.input[0]
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values and channels and len(values) not in (1, channels):
                 raise BadRequest(
@@ -110,14 +127,24 @@ class ModelSpec:
         return self.title or self.name
 
     @property
-    def size(self) -> str:
-        """``1x28x28``."""
-        return "x".join(map(str, self.input))
+    def answer(self) -> Answer:
+        """What models of its task take and give."""
+        return ANSWERS[self.task]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether enough is known to run it."""
-        return self.task != TASK or (all(self.input) and len(self.classes) > 1)
+    def size(self) -> str:
+        """``1x28x28``; of clouds ``1024x3``."""
+        return written(self.task, self.input)
+
+    @property
+    def missing(self) -> str:
+        """What is not known yet and is needed to run it; empty where nothing is."""
+        if self.answer.kinds == ("transformers",):  # takes no arrays
+            return ""
+        if not all(self.input):
+            return "input size"
+        least = {CLASSIFICATION: 2, POINTS: 2, MOTION: 0}.get(self.task, 1)
+        return "classes" if len(self.classes) < least else ""
 
     @property
     def has_names(self) -> bool:
@@ -139,7 +166,7 @@ class ModelSpec:
     def card(self, fingerprint: str) -> ModelCard:
         """How the rest of the app sees the model."""
         channels, height, width = self.input
-        told = "logits" if self.output == "auto" else self.output
+        told = self.answer.gives if self.output == "auto" else self.output
         return ModelCard(
             key=self.name,
             title=self.told,
@@ -198,8 +225,8 @@ def checked_name(name: str, what: str) -> str:
     return name
 
 
-def parse_input(text: str) -> tuple[int, int, int]:
-    """``1x28x28`` as channels, height and width.
+def parse_input(text: str) -> Shape:
+    """``1x28x28`` as channels, height and width; ``1024x3`` as 1, points and 3.
 
     Raises:
         BadRequest: it is none.
@@ -209,9 +236,8 @@ def parse_input(text: str) -> tuple[int, int, int]:
         raise BadRequest(
             f"input={text[:40]!r} is not usable.", "Write channels x height x width: 3x224x224."
         )
-    channels, height, width = (int(part) for part in found.groups())
-    _check_input((channels, height, width))
-    return channels, height, width
+    first, second, third = (int(part or 1) for part in found.groups())
+    return first, second, third
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
@@ -242,6 +268,13 @@ def counted(count: int) -> tuple[str, ...]:
 def is_counted(classes: Sequence[str]) -> bool:
     """Whether the names say no more than the place among the outputs."""
     return tuple(classes) == counted(len(classes))
+
+
+def unlike(names: Sequence[str]) -> tuple[str, ...]:
+    """Class names of which no two are alike: a later one gets its place behind it."""
+    return tuple(
+        f"{name} {place}" if name in names[:place] else name for place, name in enumerate(names)
+    )
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
@@ -275,6 +308,8 @@ def _cast(name: str, value: Any) -> Any:
     if name == "layers":
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(str(part).strip() for part in parts if str(part).strip())
+    if name == "any_side":
+        return bool(value)
     if name == "batch":
         if isinstance(value, bool) or not str(value).isdigit():
             raise BadRequest(f"batch={value!r} is not a whole number.", "0 stands for any number.")
@@ -291,15 +326,6 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         )
 
 
-def _check_input(size: tuple[int, int, int]) -> None:
-    channels, height, width = size
-    if channels not in (1, 3) or not 8 <= min(height, width) <= max(height, width) <= 1024:
-        hint = "Channels first, 1 (grey) or 3 (colour); height and width from 8 to 1024 px."
-        if width in (1, 3):
-            hint += f" Did you mean {width}x{channels}x{height}?"
-        raise BadRequest(f"input={channels}x{height}x{width} is not usable.", hint)
-
-
-def shaped(values: Sequence[int]) -> tuple[int, int, int]:
+def shaped(values: Sequence[int]) -> Shape:
     """Three whole numbers as a shape, whatever sequence they come in."""
-    return cast(tuple[int, int, int], tuple(int(value) for value in values))
+    return cast(Shape, tuple(int(value) for value in values))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backend.errors import BadRequest
+from backend.registry.answers import DETECTION
 from backend.registry.kinds import check_transformers
 from backend.registry.named import LIBRARIES, library
 from backend.registry.spec import RANGES, ModelSpec
@@ -226,18 +227,19 @@ def _transformers(spec: ModelSpec) -> nn.Module:
     path = Path(spec.path)
     check_transformers(path)
     try:
-        from transformers import AutoModelForImageClassification
+        from transformers import AutoModelForImageClassification, AutoModelForObjectDetection
     except ImportError as error:
         raise BadRequest(
             "The package transformers is not installed.", "Run `pip install transformers`."
         ) from error
+    is_detector = spec.task == DETECTION
+    reader = AutoModelForObjectDetection if is_detector else AutoModelForImageClassification
     try:
-        module = AutoModelForImageClassification.from_pretrained(
-            path, local_files_only=True, use_safetensors=True
-        )
-    except BROKEN as error:
+        module = reader.from_pretrained(path, local_files_only=True, use_safetensors=True)
+    except (*BROKEN, ImportError) as error:  # ImportError: of a package that its backbone needs
+        what = "a detector" if is_detector else "an image classifier"
         raise BadRequest(
-            f"The folder {path.name!r} is not an image classifier of transformers.",
+            f"The folder {path.name!r} is not {what} of transformers.",
             str(error).splitlines()[0][:200],
         ) from error
     return cast(nn.Module, module.eval())

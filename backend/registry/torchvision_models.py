@@ -16,10 +16,33 @@ from safetensors.torch import load_file
 from torch import nn
 
 from backend.errors import BadRequest
+from backend.registry.answers import CLASSIFICATION, DETECTION, MOTION
+from backend.registry.spec import unlike
 
 BROKEN: Final = (RuntimeError, ValueError, KeyError, OSError, SafetensorError)
 SCALES_ITSELF: Final = ("googlenet", "inception_v3")
 """Their published weights expect the network to scale its input, which it does only if told to."""
+
+
+def task_of(name: str) -> str:
+    """What ``name`` answers: classes, boxes, or the flow between two images.
+
+    Raises:
+        BadRequest: torchvision is not installed, or does not know the name.
+    """
+    known, models = name.partition(".")[0], _library()
+    modules = {
+        CLASSIFICATION: models,
+        DETECTION: models.detection,
+        MOTION: models.optical_flow,
+    }
+    for task, module in modules.items():
+        if known in models.list_models(module=module):
+            return task
+    raise BadRequest(
+        f"torchvision has no classifier, detector or optical flow {known[:60]!r}.",
+        "torchvision.models.list_models() lists them; segmentation and video have no view.",
+    )
 
 
 def told(name: str) -> dict[str, Any]:
@@ -28,7 +51,12 @@ def told(name: str) -> dict[str, Any]:
     Raises:
         BadRequest: as :func:`weights`, but for weights that are not here.
     """
+    task = task_of(name)
+    if task == MOTION:  # RAFT: two colour images from -1 to 1, of any side
+        return {"usual": (3, 128, 128), "range": "-1..1"}
     entry = _entry(name)
+    if task == DETECTION:  # they scale and normalise inside
+        return {"classes": unlike(entry.meta["categories"])}
     preset = entry.transforms()
     size = preset.crop_size[0]
     return {
@@ -86,17 +114,20 @@ def factory(name: str) -> partial[Any]:
     Raises:
         BadRequest: torchvision is not installed, or does not know the name.
     """
-    _checked(name)
+    task_of(name)
     return partial(_with_classes, name)
 
 
 def _with_classes(name: str, classes: int) -> Any:
-    return _create(name, num_classes=classes)
+    return _create(name, **({"num_classes": classes} if classes else {}))
 
 
 def _create(name: str, **how: Any) -> Any:
-    quick = {"init_weights": False} if name in SCALES_ITSELF else {}  # theirs take half a minute
-    return _library().get_model(name, weights=None, **quick, **how)
+    if name in SCALES_ITSELF:  # theirs take half a minute
+        how["init_weights"] = False
+    if task_of(name) == DETECTION:  # which would download their backbones
+        how["weights_backbone"] = None
+    return _library().get_model(name, weights=None, **how)
 
 
 def _library() -> Any:
@@ -110,20 +141,11 @@ def _library() -> Any:
     return torchvision.models
 
 
-def _checked(name: str) -> Any:
-    models = _library()
-    if name not in models.list_models(module=models):  # detection and video are in other modules
-        raise BadRequest(
-            f"torchvision has no classifier {name[:60]!r}.",
-            "torchvision.models.list_models(module=torchvision.models) lists them.",
-        )
-    return models
-
-
 def _entry(name: str) -> Any:
     """The published weights ``name`` (``resnet18``, ``resnet50.IMAGENET1K_V1``)."""
     known, _, version = name.partition(".")
-    held = _checked(known).get_model_weights(known)
+    task_of(known)
+    held = _library().get_model_weights(known)
     wanted = version or "DEFAULT"
     if wanted not in held.__members__:
         raise BadRequest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ class Report:
         has_gradients: whether saliency came out.
         embedding_size: length of the embedding; 0 where there is none.
         maps: by which words and places can be valued; of dual encoders.
+        answers: in words, where they are no probabilities of classes.
     """
 
     spec: ModelSpec
@@ -45,6 +46,7 @@ class Report:
     has_gradients: bool = False
     embedding_size: int = 0
     maps: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What is stored and shown."""
@@ -54,7 +56,7 @@ class Report:
             "items": ITEMS,
             "shape": list(self.shape),
             "seconds": round(self.seconds, 5),
-            "answers": [names[index] for index in top],
+            "answers": list(self.answers) or [names[index] for index in top],
             "confidence": [round(float(row.max()), 4) for row in self.probabilities],
             "has_gradients": self.has_gradients,
             "embedding_size": self.embedding_size,
@@ -82,15 +84,15 @@ def validated(spec: ModelSpec, images: F32 | None = None, device: str = "cpu") -
     spec = _with_classes(spec, batch, device)
     report = Report(spec)
     raw = answers(spec, batch, device)
-    _check_finite(spec, raw)
+    check_finite(spec, raw)
     report.shape = raw.shape
-    report.spec = spec = replace(spec, output=_output(spec, raw))
+    report.spec = spec = replace(spec, output=output_of(spec, raw))
     model = build(spec, "", device)
     model.predict(batch[:1])
     started = time.perf_counter()
     report.probabilities = model.predict(batch)
     report.seconds = time.perf_counter() - started
-    _check_alone(spec, model, batch, report)
+    check_alone(spec, model.predict, batch, report.probabilities)
     _look_inside(report, model, batch)
     _note(report, images is None)
     return report
@@ -163,7 +165,7 @@ def _with_classes(spec: ModelSpec, batch: F32, device: str) -> ModelSpec:
     return spec if spec.classes else replace(spec, classes=counted(count))
 
 
-def _check_finite(spec: ModelSpec, raw: F32) -> None:
+def check_finite(spec: ModelSpec, raw: F32) -> None:
     if not np.isfinite(raw).all():
         raise BadRequest(
             f"{spec.name} answers {int((~np.isfinite(raw)).sum())} times with NaN or infinity.",
@@ -171,7 +173,7 @@ def _check_finite(spec: ModelSpec, raw: F32) -> None:
         )
 
 
-def _output(spec: ModelSpec, raw: F32) -> Any:
+def output_of(spec: ModelSpec, raw: F32) -> Any:
     """Logits or probabilities, told from the answers where nobody has said it.
 
     Raises:
@@ -188,19 +190,27 @@ def _output(spec: ModelSpec, raw: F32) -> Any:
     return spec.output
 
 
-def _check_alone(spec: ModelSpec, model: Any, batch: F32, report: Report) -> None:
-    """An image must get the same answer alone and among others."""
-    alone = np.concatenate([model.predict(batch[i : i + 1]) for i in range(len(batch))])
-    apart = float(np.abs(alone - report.probabilities).max())
+def check_alone(spec: ModelSpec, predict: Callable[[F32], F32], batch: F32, found: F32) -> None:
+    """Returns if items get the same numbers alone, among others, and a second time.
+
+    Args:
+        predict: items ``(n, ...)`` to finite numbers of them ``(n, ...)``.
+        found: what it gave for ``batch``.
+
+    Raises:
+        BadRequest: they do not.
+    """
+    alone = np.concatenate([predict(batch[i : i + 1]) for i in range(len(batch))])
+    apart = float(np.abs(alone - found).max())
     if apart > SAME:
         raise BadRequest(
-            f"{spec.name} answers an image differently alone and among others (by {apart:.3f}).",
+            f"{spec.name} answers an item differently alone and among others (by {apart:.3f}).",
             "It is in training mode, or random: call model.eval() before exporting it.",
         )
-    again = float(np.abs(model.predict(batch) - report.probabilities).max())
+    again = float(np.abs(predict(batch) - found).max())
     if again > SAME:
         raise BadRequest(
-            f"{spec.name} answers the same images differently the second time (by {again:.3f}).",
+            f"{spec.name} answers the same items differently the second time (by {again:.3f}).",
             "Export it after model.eval(), so that dropout is off.",
         )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from backend.registry import sets, store
+from backend.registry.answers import CLASSIFICATION, DETECTION, MOTION, PAIRS, TEXTS
 from backend.registry.data_spec import PICTURES
 from backend.registry.items import Size, key_of
-from backend.registry.spec import PAIRS, TEXTS, ModelSpec, is_counted
+from backend.registry.spec import ModelSpec, is_counted
 from backend.registry.store import OwnModel, OwnSet
-from models.cards import ModelCard
+from models.cards import ModelCard, Task
 
 IMAGE_TASKS: Final = ("digits", "fashion", "imagenet")  # of bundled cards that classify images
 
@@ -57,7 +58,7 @@ def sizes_of(held: OwnSet) -> list[Size]:
     found = [
         model.spec.input
         for model in store.listed().models.values()
-        if not misfit(model.spec.classes, held.spec.classes)
+        if model.spec.task == CLASSIFICATION and not misfit(model.spec.classes, held.spec.classes)
     ]
     found += [size_of(card) for card in _bundled() if card.classes == held.spec.classes]
     return list(dict.fromkeys(found))
@@ -78,7 +79,8 @@ def cards_for(size: Size, classes: Sequence[str], *, with_bundled: bool) -> dict
             if size_of(card) == size and card.classes == tuple(classes)
         }
     for name, model in store.listed().models.items():
-        if model.spec.input == size and not misfit(model.spec.classes, classes):
+        is_classifier = model.spec.task == CLASSIFICATION and model.spec.input == size
+        if is_classifier and not misfit(model.spec.classes, classes):
             found[name] = model.spec.card(model.fingerprint)
     return found
 
@@ -98,6 +100,58 @@ def pairs() -> list[tuple[str, OwnSet, Size]]:
     ]
 
 
+def fitting(task: str, key: str, bundled: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
+    """Those models of detection, particle motion or points by key that fit the items of a key:
+    of some bundled ones, and the registered ones.
+    """
+    asked = asked_by(task, key)
+    found = {
+        name: card
+        for name, card in bundled.items()
+        if task == MOTION or not _misfit_of(task, card.classes, asked.classes)
+    }
+    for name, held in store.listed().models.items():
+        if held.spec.task == task and not why_not(held.spec, asked):
+            found[name] = held.spec.card(held.fingerprint)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What items want of a model: the classes they have, and the side of their frames in px."""
+
+    classes: tuple[str, ...] = ()
+    side_px: int = 0
+
+
+def asked_by(task: str, key: str) -> Asked:
+    """What the items of a key want of a model of a task; of a bundled set or a registered one."""
+    from backend import datasets
+    from models.class_names import class_names
+
+    held = store.listed().sets.get(sets.name_of(key))
+    if task == MOTION:
+        bundled = datasets.bundled()["piv"].shape[0]
+        return Asked(side_px=held.summary["largest"][1] if held else bundled)
+    return Asked((held.spec.classes if held else ()) or class_names(cast(Task, task)))
+
+
+def why_not(spec: ModelSpec, asked: Asked) -> str:
+    """Why a registered model does not fit items; empty where it does."""
+    if spec.task != MOTION:
+        return _misfit_of(spec.task, spec.classes, asked.classes)
+    if spec.any_side or spec.input[1] == asked.side_px:
+        return ""
+    return f"it takes frames of {spec.input[1]} px and these have {asked.side_px} px"
+
+
+def _misfit_of(task: str, classes: Sequence[str], wanted: Sequence[str]) -> str:
+    """Boxes of a class that the data do not have are just wrong; one class in common is enough."""
+    if task == DETECTION and set(classes) & set(wanted) and not is_counted(classes):
+        return ""
+    return misfit(classes, wanted)
+
+
 def of_model(model: OwnModel) -> list[View]:
     """The views that a registered model opens in, and why the others do not."""
     if model.spec.task == TEXTS:
@@ -105,7 +159,38 @@ def of_model(model: OwnModel) -> list[View]:
         return [View("NERO", f"/nero?task=texts&models={name}&focus={name}")]
     if model.spec.task == PAIRS:
         return [_gap(model.spec.name)]
+    if model.spec.task != CLASSIFICATION:
+        return [_nero_of_task(model.spec), *_of_classifiers()]
     return [_nero_of_model(model.spec), *_others(model.spec, model.validation)]
+
+
+def _nero_of_task(spec: ModelSpec) -> View:
+    """NERO on the first set of one's own that fits, else on the bundled one."""
+    like = next(kind for kind in sets.KINDS.values() if kind.task == spec.task)
+    own = [f"{name}--{like.suffix}" for name, held in store.sets().items() if kind_of(held) == like]
+    reasons = {key: why_not(spec, asked_by(spec.task, key)) for key in (*own, spec.task)}
+    for key, why in reasons.items():
+        if not why:
+            return View("NERO", f"/nero?task={key}&models={spec.name}&focus={spec.name}")
+    key, why = next(iter(reasons.items()))
+    told = sets.name_of(key) or "the bundled set"
+    return View(
+        "NERO",
+        why=f"No set of {like.noun} fits it ({told}: {why}).",
+        command="python -m backend data add FOLDER --name NAME",
+    )
+
+
+def kind_of(held: OwnSet) -> sets.Kind | None:
+    """What a registered set is to people; None where it is labelled images."""
+    return sets.KINDS.get(held.spec.kind)
+
+
+def _of_classifiers() -> list[View]:
+    return [
+        View("Zoom-In", why="Its class map takes classifiers of images."),
+        View("Crayon, Metric learning", why="They take classifiers of images."),
+    ]
 
 
 def _gap(model: str) -> View:
@@ -184,9 +269,8 @@ def _embeddings(spec: ModelSpec, validation: Mapping[str, Any]) -> View:
 
 def of_set(held: OwnSet) -> list[View]:
     """The views that a registered data set opens in, and why the others do not."""
-    if held.spec.kind not in PICTURES:
-        kind = sets.KINDS[held.spec.kind]
-        return [View(kind.view, sets.href_of(held.spec, held.summary))]
+    if (kind := kind_of(held)) is not None:
+        return [_view_of_kind(held, kind)]
     sizes = sizes_of(held)
     nero = View(
         "NERO",
@@ -201,6 +285,21 @@ def of_set(held: OwnSet) -> list[View]:
         command=f"python -m backend crayon add FOLDER --name {held.spec.name}",
     )
     return [nero, crayon]
+
+
+def _view_of_kind(held: OwnSet, kind: sets.Kind) -> View:
+    key = f"{held.spec.name}--{kind.suffix}"
+    if kind.task:
+        from backend import catalog
+
+        if not catalog.models_for(key):
+            classes = f"its {len(held.spec.classes)} classes" if held.spec.classes else "its frames"
+            return View(
+                kind.view,
+                why=f"No model is registered that answers about {classes}.",
+                command=f"python -m backend models add FILE --name NAME --task {kind.task}",
+            )
+    return View(kind.view, sets.href_of(held.spec, held.summary))
 
 
 def _why_no_model(held: OwnSet) -> str:

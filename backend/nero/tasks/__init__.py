@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from backend import catalog
 from backend.errors import BadRequest, NotFound
 from backend.nero.tasks.base import BaseTask, Consensus, Kind, Metric, Predictor, Task, Views
 from backend.nero.tasks.classification import Classification
@@ -89,7 +90,11 @@ def _of_own_set(key: str) -> Task | None:
     if key in sets.task_keys():
         like: Any = TASKS[sets.task_of(key)]
         title = store.required().set(sets.name_of(key)).spec.told
-        found: Task = replace(like, name=key, title=title, item_set=key)
+        fitting = catalog.models_for(key)
+        own = [name for name in fitting if name in store.models()]
+        opened = tuple(dict.fromkeys([*own, *like.compare, *fitting]))
+        compare = tuple(name for name in opened if name in fitting)[:2]
+        found: Task = replace(like, name=key, title=title, item_set=key, compare=compare)
         return found
     parts = split_key(key)
     held = store.sets().get(parts[0]) if parts else None

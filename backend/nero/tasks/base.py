@@ -213,15 +213,15 @@ def loaded(model: Any) -> ModelBackend | Callable[[Any], Any]:
     return tensor_in(model)
 
 
-def tensor_in(model: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def tensor_in(model: Callable[..., Any]) -> Callable[..., Any]:
     """A torch module wants a tensor; every other callable gets the numpy array."""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(model, torch.nn.Module):
         return model
 
-    def call(batch: Array) -> Any:
+    def call(*batches: Array) -> Any:
         with torch.inference_mode():
-            return model(torch.from_numpy(batch))
+            return model(*(torch.from_numpy(batch) for batch in batches))
 
     return call
 
