@@ -18,7 +18,7 @@ from backend.crayon import library as crayon_library
 from backend.files import private_folder
 from backend.registry import items, project, store
 from backend.settings import PROJECT
-from tests import own_sets_made
+from tests import own_answers, own_sets_made
 
 DOC = (PROJECT / "docs" / "bring-your-own.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", DOC, flags=re.DOTALL)
@@ -96,6 +96,32 @@ def test_embeddings_a_marketing_table_and_a_folder_for_crayon(
     told = capsys.readouterr().out
     assert "Modality gap: /modality-gap?spaces=my-pairs--own" in told
     assert "Insights: /insights?set=own-ads-" in told
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's export about its own internals
+def test_a_detector_an_estimator_of_motion_and_a_network_of_clouds(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    crop, pair = torch.zeros(2, 3, 128, 128), torch.zeros(2, 2, 128, 128)
+    own_answers.onnx_file(folder / "yolo.onnx", own_answers.Anchors(), crop)
+    own_answers.exported(folder / "flow.pt2", own_answers.Drift(), pair)
+    own_answers.exported(folder / "points.pt2", own_answers.Tall(), torch.rand(2, 1024, 3))
+    own_sets_made.boxes(folder).rename(folder / "scenes.json")
+    text = (folder / "scenes.json").read_text(encoding="utf-8")
+    (folder / "scenes.json").write_text(text.replace("bird", "cup"), encoding="utf-8")
+    for place, name in enumerate(own_answers.SHAPES):
+        (folder / "clouds" / name).mkdir(parents=True)
+        np.save(folder / "clouds" / name / "one.npy", own_answers.clouds()[place])
+    names = ("spotter", "shelf", "flow", "shapes", "solids")
+    examples = [line for line in COMMANDS if set(names) & set(line.split())]
+    assert [run(line) for line in examples] == [0] * 5
+    told = capsys.readouterr().out
+    assert "NERO: /nero?task=detection&models=spotter&focus=spotter" in told
+    assert "NERO: /nero?task=shelf--scenes" in told
+    assert "NERO: /nero?task=piv&models=flow&focus=flow" in told
+    assert "it has 2 classes and the data 10" in told  # the bundled clouds
+    assert "NERO: /nero?task=solids--points" in told
+    assert list(catalog.models_for("solids--points")) == ["shapes"]
 
 
 def test_what_a_notebook_asks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
