@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from backend import catalog
 from backend.errors import BadRequest, NotFound
 from backend.nero.tasks.base import BaseTask, Consensus, Kind, Metric, Predictor, Task, Views
 from backend.nero.tasks.classification import Classification
@@ -14,7 +15,7 @@ from backend.nero.tasks.detection import Detection
 from backend.nero.tasks.piv import ParticleMotion
 from backend.nero.tasks.points import Points
 from backend.nero.tasks.texts import Texts
-from backend.registry import sets, store, views
+from backend.registry import own_classes, sets, store, views
 from backend.registry.items import split_key
 
 TASKS: Final[dict[str, Task]] = {
@@ -80,8 +81,11 @@ def register(task: Task) -> Task:
 
 
 def names() -> Sequence[str]:
-    """The tasks that can be asked for; those of the user's own data sets come last."""
-    return (*TASKS, *(key for key, _, _ in views.pairs()), *sets.task_keys())
+    """The tasks that can be asked for; those of the user's own data sets come last, of which a
+    model answers about every one.
+    """
+    kinds = (key for key in sets.task_keys() if catalog.models_for(key))
+    return (*TASKS, *(key for key, _, _ in views.pairs()), *kinds)
 
 
 def _of_own_set(key: str) -> Task | None:
@@ -89,7 +93,8 @@ def _of_own_set(key: str) -> Task | None:
     if key in sets.task_keys():
         like: Any = TASKS[sets.task_of(key)]
         title = store.required().set(sets.name_of(key)).spec.told
-        found: Task = replace(like, name=key, title=title, item_set=key)
+        compare = _compared(key, like.compare)
+        found: Task = replace(like, name=key, title=title, item_set=key, compare=compare)
         return found
     parts = split_key(key)
     held = store.sets().get(parts[0]) if parts else None
@@ -102,6 +107,19 @@ def _of_own_set(key: str) -> Task | None:
     own = [name for name in fitting if name in store.models()]
     own.sort(key=lambda name: fitting[name].classes != held.spec.classes)  # named alike first
     return Classification(key, title, key, tuple(dict.fromkeys([*own, *fitting]))[:2])
+
+
+def _compared(key: str, bundled: Sequence[str]) -> tuple[str, ...]:
+    """The models that a registered set opens with: the bundled ones where its classes are theirs,
+    else first the user's own.
+    """
+    spec, fitting = store.required().set(sets.name_of(key)).spec, catalog.models_for(key)
+    own = [name for name in fitting if name in store.models()]
+    is_theirs = spec.kind not in own_classes.TASKS or (
+        own_classes.of(spec) == own_classes.bundled(spec.kind)
+    )
+    first = [*bundled, *own] if is_theirs else [*own, *bundled]
+    return tuple(name for name in dict.fromkeys([*first, *fitting]) if name in fitting)[:2]
 
 
 __all__ = [
