@@ -49,6 +49,8 @@ def of(spec: SetSpec) -> tuple[str, ...]:
 def said(spec: SetSpec, earlier: Earlier) -> tuple[str, ...]:
     """What the owner said the classes are, not what an earlier index wrote into the spec."""
     before, is_sorted = earlier.arrays, tuple(sorted(spec.classes)) == spec.classes
+    if spec.classes == bundled(spec.kind):  # which is what a set has of which nothing is said
+        return _texts(before[SAID]) if CLASSES in before else ()
     if CLASSES in before:
         is_written = spec.classes == _texts(before[CLASSES])
         return _texts(before[SAID]) if is_written else spec.classes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,7 +136,7 @@ def test_boxes_that_the_named_classes_do_not_have_are_left_out(layout: str, stat
 
 def test_named_classes_that_coco_has_choose_boxes_and_keep_its_order(state: Path):
     path = yolo(state / "s", "names: [vest, person, car]", [0], [1], [2])
-    spec, _, labels, summary = added(path, classes="person")
+    spec, _, labels, summary = added(path, classes=["person"])
     assert spec.classes == COCO
     assert labels == ["person"]
     assert summary["problems"] == 2
@@ -146,7 +145,7 @@ def test_named_classes_that_coco_has_choose_boxes_and_keep_its_order(state: Path
 def test_boxes_of_none_of_the_named_classes_are_a_sentence(state: Path):
     path = yolo(state / "s", "names: [vest]", [0])
     with pytest.raises(BadRequest, match=r"a box of 'vest', none of the classes named"):
-        added(path, classes="hat")
+        added(path, classes=["hat"])
 
 
 def test_a_new_name_in_the_file_is_a_new_class_and_nothing_else_is_read(state: Path):
@@ -170,8 +169,9 @@ def test_what_the_owner_said_holds_when_a_set_is_indexed_again(state: Path):
     yolo(path, "names: [person, vest, helmet, boot]", [2], [0], [3])
     assert adding.index_again("mine")["problems"] == 2
     assert now()[0].classes == ("vest", "helmet")
+    adding.remove_set("mine")
     path = yolo(state / "t", "names: [vest, car]", [0], [1])
-    added(path, classes="car")  # COCO's 80 are written, one was said
+    added(path, classes=["car"])  # COCO's 80 are written, one was said
     assert adding.index_again("mine")["problems"] == 1
     assert now()[2] == ["car"]
 
@@ -230,7 +230,9 @@ def test_clouds_have_the_classes_that_the_owner_names(state: Path):
     spec, _, labels, summary = added(path, classes="robot,tree,chair")
     assert spec.classes == ("robot", "tree", "chair")
     assert labels == ["chair", "", "robot"]
-    assert "'ghost' is none of the 3 classes named: such clouds have no label" in summary["notes"]
+    assert summary["notes"] == [
+        "'ghost' is none of the 3 classes named: such clouds have no label."
+    ]
     assert summary["unlabelled"] == 1
 
 
@@ -270,9 +272,8 @@ def test_whole_numbers_and_texts_as_labels(arrays, said, classes, labels, state:
     ],
 )
 def test_an_array_of_classes_that_cannot_be(classes, why: str, state: Path):
-    with pytest.raises(BadRequest, match=why) as error:
+    with pytest.raises(BadRequest, match=why):
         added(packed(state, labels=[0, 1], classes=classes))
-    assert why in str(error.value) or "classes" in error.value.hint
 
 
 def test_a_set_of_an_earlier_version_opens_and_is_read_again(state: Path):
@@ -305,20 +306,31 @@ def test_an_own_set_opens_with_the_models_that_answer_about_it(state: Path, monk
     assert tasks.find("mine--points").compare == ("points-plain", "m")
 
 
-def test_orbits_of_items_with_own_classes(state: Path):
+def says(row: Sequence[float], *shape: int):
+    """A model that answers the same about everything."""
+    return lambda batch: np.tile(np.float32(row), (len(batch), *shape))
+
+
+def test_orbits_of_clouds_of_own_classes(state: Path):
     added(clouds(state / "c", "robot/a.xyz", "ghost/b.xyz"))
-    orbit = orbits.find("axis30")
-    answer = lambda batch: np.tile(np.float32([0.2, 0.8]), (len(batch), 1))  # noqa: E731
-    result = evaluate(answer, "mine--points", orbit, [0, 1])
+    orbit = orbits.axis_angle_disc(4, 5)
+    result = evaluate(says([0.2, 0.8], 1), "mine--points", orbit)
     assert result.classes == ("ghost", "robot")
-    assert result.accuracy if hasattr(result, "accuracy") else True
+    assert result.metrics["accuracy"].mean(axis=1).tolist() == [0, 1]
     with pytest.raises(BadRequest, match="classes are not those of the items"):
-        evaluate("points-plain", "mine--points", orbit, [0])
+        evaluate("points-plain", "mine--points", orbit)
+
+
+def test_orbits_of_boxes_of_own_classes(state: Path):
     added(yolo(state / "b", "names: [vest, dog]", [1]))
-    answer = lambda batch: np.tile(np.float32([44, 44, 84, 84, 0.9, 1]), (len(batch), 1, 1))  # noqa: E731
-    result = evaluate(answer, "mine--scenes", orbits.translations(4), [0])
+    orbit = orbits.translations(8, 8)
+    result = evaluate(says([44, 44, 84, 84, 0.9, 1], 1, 1), "mine--scenes", orbit)
     assert result.classes == ("vest", "dog")
-    named = renumbering(COCO, ("vest", "dog"))
+    middle = orbit.identity_index
+    assert result.metrics["precision"][0, middle] == 1
+    assert result.metrics["iou"][0, middle] > 0.9
+
+
+def test_a_class_that_the_items_do_not_have_becomes_none():
     rows = np.float32([[[0, 0, 9, 9, 0.5, COCO.index("dog")], [0, 0, 9, 9, 0.5, 0]]])
-    assert named(rows)[0, :, 5].tolist() == [1, -1]
-    assert SimpleNamespace(classes=result.classes).classes[1] == "dog"
+    assert renumbering(COCO, ("vest", "dog"))(rows)[0, :, 5].tolist() == [1, -1]
