@@ -78,7 +78,7 @@ window.loupe = window.loupe || {};
             const row = Array.from(values.subarray(start + k * wide, start + (k + 1) * wide));
             const box = row.slice(0, 4), [score, kind] = row.slice(4);
             const isRight = against && Number.isFinite(against.kind) ? against.kind === kind : null;
-            const name_ = state.classes[kind] ?? String(kind);
+            const name_ = state.classes[kind] ?? (kind < 0 ? "another class" : String(kind));
             return {rank: k + 1, box, score, kind, isRight, name: name_,
                 iou: iou(box, against && against.seen)};
         }).filter(({box, score}) => isBox(box) && Number.isFinite(score));

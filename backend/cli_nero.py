@@ -173,6 +173,11 @@ def model_key(task: str, name: str) -> str:
     for key in [*first, *fitting]:
         if name in ("", key, key.rpartition("-")[2]):
             return key
+    if not fitting:
+        raise NotFound(
+            f"No model tells the classes of {task} apart.",
+            "Add one: python -m backend models add FILE --name NAME --classes A,B.",
+        )
     raise NotFound(f"There is no model {name!r} for {task}.", f"Models are {', '.join(fitting)}.")
 
 

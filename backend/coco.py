@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from backend.box_names import read_names
 from backend.errors import BadRequest
 from backend.nero.boxes import CROP_PX, fits_orbit, window_corner
 from backend.protocols import F32, U8
@@ -73,6 +74,7 @@ def load_folder(
     """
     names = read_names(folder)
     known = class_names("detection")
+    checked_classes(names.values(), known)
     wanted = checked_classes(classes, known)
     labels = label_folder(folder)
     label_of = label_files(labels)
@@ -169,32 +171,6 @@ def label_folder(folder: Path) -> Path:
             "Label files lie in labels/ or object_detection/labels/.",
         )
     return boxes[0]
-
-
-def read_names(folder: Path) -> dict[int, str]:
-    """Class names by number, from the first .yaml file that has them.
-
-    Raises:
-        BadRequest: there is none, or a name is none of COCO's.
-    """
-    for path in sorted(folder.rglob("*.yaml")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if "names:" not in [line.strip() for line in lines]:
-            continue
-        start = [line.strip() for line in lines].index("names:") + 1
-        names = {}
-        for line in lines[start:]:
-            number, colon, name = line.strip().partition(":")
-            if not colon or not number.strip().isdigit():
-                break
-            names[int(number)] = name.strip().strip("'\"")
-        checked_classes(names.values(), class_names("detection"))
-        if names:
-            return names
-    raise BadRequest(
-        f"No .yaml file in {folder.name} says what the classes are called.",
-        'Needed is "names:" and below it one "number: name" a line.',
-    )
 
 
 def checked_classes(classes: Collection[str] | None, known: tuple[str, ...]) -> set[int]:

@@ -53,9 +53,9 @@ def boxes(root: Path) -> Path:
 
 
 def clouds(root: Path) -> Path:
-    """A cloud of a class that models know, and one of a class that nobody knows."""
+    """A cloud of a class that the bundled models know, and one without a label."""
     rng = np.random.default_rng(0)
-    for place in ("chair/a.xyz", "ghost/b.xyz"):
+    for place in ("chair/a.xyz", "b.xyz"):
         (root / "clouds" / place).parent.mkdir(parents=True, exist_ok=True)
         np.savetxt(root / "clouds" / place, rng.normal(size=(300, 3)))
     return root / "clouds"

@@ -33,7 +33,7 @@ class SetSpec:
             :mod:`backend.registry.sets`.
         path: the folder or file, absolute.
         classes: names in the order of a model's outputs; of a folder or table its own, sorted,
-            unless given.
+            unless given; of boxes and clouds see :mod:`backend.registry.own_classes`.
         image, label, split: names of the columns of a table or of the arrays of an ``.npz``;
             guessed where empty.
         caption: the column of the texts of paired images.

@@ -60,7 +60,9 @@ def whole(spec: SetSpec) -> int:
     if spec.kind == "arrays":
         return stamp_of(spec.kind, [path, Path(spec.labels)] if spec.labels else [path])
     is_one = spec.kind == "embeddings" or (spec.kind in ("clouds", "frames") and path.is_file())
-    return stamp_of(spec.kind, [path]) if is_one else 0
+    # The mark: files of clouds that an earlier version indexed are read again for their classes.
+    told = ["own classes"] if spec.kind == "clouds" else []
+    return stamp_of(spec.kind, [path], *told) if is_one else 0
 
 
 class Earlier:

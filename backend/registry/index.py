@@ -109,18 +109,19 @@ def _built(
 ) -> tuple[SetSpec, str, dict[str, Any]]:
     stamp = whole(spec)  # before anything is read: what changes meanwhile is read the next time
     more: dict[str, Any] = {WHOLE: f"{stamp:016x}"} if stamp else {}
+    told: tuple[str, ...] = ()
     if spec.kind not in PICTURES:
         content = sets.content(spec, progress, earlier)
         index, texts = _of_content(content, gathered, earlier)
         sets.keep(spec.name, {**content.arrays, STAMPS: index.stamps})
         more |= {"opens": dict(content.opens), "notes": content.notes}
-        problems = content.problems
+        problems, told = content.problems, content.classes
     elif spec.kind == "arrays":
         index, problems, texts = _of_arrays(spec, gathered, progress)
     else:
         index, problems, texts = _of_files(spec, gathered, progress, earlier)
     fresh = sum(one not in earlier for one in index.stamps.tolist())
-    classes = reading.classes_of(spec, texts)
+    classes = told or reading.classes_of(spec, texts)
     place = {label: number for number, label in enumerate(classes)}
     index.labels = np.array([place.get(text, -1) for text in texts], np.int64)
     spec = spec.changed({"classes": list(classes)})

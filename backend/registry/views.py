@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from backend.registry import sets, store
+from backend.registry import own_classes, sets, store
 from backend.registry.answers import CLASSIFICATION, DETECTION, MOTION, PAIRS, TEXTS
 from backend.registry.data_spec import PICTURES
 from backend.registry.items import Size, key_of
@@ -133,7 +133,9 @@ def asked_by(task: str, key: str) -> Asked:
     if task == MOTION:
         bundled = datasets.bundled()["piv"].shape[0]
         return Asked(side_px=held.summary["largest"][1] if held else bundled)
-    return Asked((held.spec.classes if held else ()) or class_names(cast(Task, task)))
+    if held is None:
+        return Asked(class_names(cast(Task, task)))
+    return Asked(own_classes.of_arrays(held.spec.kind, sets.kept(held.spec.name)))
 
 
 def why_not(spec: ModelSpec, asked: Asked) -> str:

@@ -81,8 +81,11 @@ def register(task: Task) -> Task:
 
 
 def names() -> Sequence[str]:
-    """The tasks that can be asked for; those of the user's own data sets come last."""
-    return (*TASKS, *(key for key, _, _ in views.pairs()), *sets.task_keys())
+    """The tasks that can be asked for; those of the user's own data sets come last, of which a
+    model answers about every one.
+    """
+    kinds = (key for key in sets.task_keys() if catalog.models_for(key))
+    return (*TASKS, *(key for key, _, _ in views.pairs()), *kinds)
 
 
 def _of_own_set(key: str) -> Task | None:

@@ -37,6 +37,7 @@ from backend.nero.tasks.base import (
     to_numpy,
 )
 from backend.protocols import F32, I64, U8, ModelBackend
+from backend.registry.spec import is_counted
 
 IOU: Final = Metric("iou", "IOU of the most confident box", 0.0, 1.0, True)
 METRICS: Final = (
@@ -259,8 +260,10 @@ def _check_rows(rows: F32) -> None:
 
 
 def renumbering(own: tuple[str, ...], wanted: tuple[str, ...]) -> Callable[[F32], F32]:
-    """A function that gives the classes of answers the numbers that their names have elsewhere."""
-    if not wanted or own == wanted:
+    """A function that gives the classes of answers the numbers that their names have elsewhere;
+    classes that are only numbered have them already.
+    """
+    if not wanted or own == wanted or (is_counted(own) and len(own) == len(wanted)):
         return lambda answers: answers
     places = {name: i for i, name in enumerate(wanted)}
     numbers = np.array([places.get(name, ELSE) for name in own], np.float32)

@@ -67,6 +67,7 @@ class Content:
             picture or its sha.
         problems: ``(row, sentence)`` of what was left out; notes: sentences about the whole.
         arrays: kept for the view. opens: what the address of the view needs.
+        classes: all that labels can be, in order; empty where they are those that occur.
     """
 
     names: list[str]
@@ -78,6 +79,7 @@ class Content:
     notes: list[str] = field(default_factory=list)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     opens: Mapping[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
