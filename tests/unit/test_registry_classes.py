@@ -159,10 +159,13 @@ def test_a_new_name_in_the_file_is_a_new_class_and_nothing_else_is_read(state: P
     spec, _, labels = now()
     assert spec.classes == ("vest", "helmet", "boot")
     assert labels == ["vest", "helmet", "boot"]
+    before = datasets.load("mine--scenes")
     (path / "set.yaml").write_text("names: [jacket, helmet, boot]")
     assert adding.index_again("mine")["read"] == 1  # whose scene is called by its class
     _, found, labels = now()
     assert (labels[0], found.names[0]) == ("jacket", "0 jacket")
+    np.testing.assert_array_equal(found.boxes, before.boxes)
+    assert found.fingerprint != before.fingerprint  # what detectors answered is numbered by names
 
 
 def test_what_the_owner_said_holds_when_a_set_is_indexed_again(state: Path):
