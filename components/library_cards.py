@@ -159,8 +159,9 @@ def _of_set(held: OwnSet) -> list[tuple[str, str]]:
 
 
 def _per_class(held: OwnSet) -> str:
-    counted = zip(held.spec.classes, held.summary["per_class"], strict=True)
-    told = ", ".join(f"{name} {count:,}" for name, count in list(counted)[:12])
+    counted = list(zip(held.spec.classes, held.summary["per_class"], strict=True))
+    counted.sort(key=lambda one: not one[1])  # of COCO's 80 those that are there
+    told = ", ".join(f"{name} {count:,}" for name, count in counted[:12])
     return f"{len(held.spec.classes)}: {told}" + (", …" if len(held.spec.classes) > 12 else "")
 
 

@@ -22,6 +22,7 @@ from backend.registry import (
     items,
     kinds,
     language,
+    own_classes,
     sets,
     store,
     telling,
@@ -164,7 +165,8 @@ def _is_unchanged(held: OwnSet) -> bool:
 
 def _indexed(spec: SetSpec, progress: Progress) -> Mapping[str, Any]:
     asked = spec
-    if spec.kind != "arrays" and _are_own_names(spec):
+    tells_itself = ("arrays", *own_classes.TASKS)  # what was said from what was found
+    if spec.kind not in tells_itself and _are_own_names(spec):
         asked = spec.changed({"classes": []})  # a new class folder is a new class
     before, known = store.sets().get(spec.name), index.known(spec)
     made, fingerprint, summary = index.build(asked, progress, known)

@@ -50,8 +50,9 @@ def guessed(spec: ModelSpec) -> tuple[ModelSpec, list[str]]:
         for name, value in found.items()
         if value and not _is_said(name, getattr(spec, name))
     }
-    told = [f"{name} = {_told(value)}" for name, value in empty.items()]
-    return (spec.changed(empty) if empty else spec), told
+    made = spec.changed(empty) if empty else spec
+    values = {**empty, "input": made.size}
+    return made, [f"{name} = {_told(values[name])}" for name in empty]
 
 
 def _is_said(name: str, value: Any) -> bool:
@@ -61,8 +62,6 @@ def _is_said(name: str, value: Any) -> bool:
 
 
 def _told(value: Any) -> str:
-    if isinstance(value, tuple) and len(value) == 3 and all(isinstance(v, int) for v in value):
-        return "x".join(map(str, value))
     if isinstance(value, tuple) and len(value) > 4:
         return f"{len(value)}, {value[0]} to {value[-1]}"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

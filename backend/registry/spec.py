@@ -17,6 +17,7 @@ from backend.registry.answers import (
     Output,
     Shape,
     check_shape,
+    points_of,
     written,
 )
 from models.cards import InputSpec, ModelCard, Task
@@ -166,6 +167,8 @@ class ModelSpec:
     def card(self, fingerprint: str) -> ModelCard:
         """How the rest of the app sees the model."""
         channels, height, width = self.input
+        if self.task == POINTS:  # as the cards of the bundled ones have it
+            channels, height, width = 3, points_of(self.input), 1
         told = self.answer.gives if self.output == "auto" else self.output
         return ModelCard(
             key=self.name,
@@ -241,21 +244,21 @@ def parse_input(text: str) -> Shape:
 
 
 def parse_classes(text: str) -> tuple[str, ...]:
-    """``10`` as ``0`` to ``9``, or ``cat,dog`` as names.
+    """``10`` as ``0`` to ``9``, or ``cat,dog`` as names; detectors may know a single one.
 
     Raises:
-        BadRequest: there are fewer than two, or too many.
+        BadRequest: there is none, or there are too many.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if len(parts) == 1 and parts[0].isascii() and parts[0].isdigit():
         count = int(parts[0][:7])
-        if 2 <= count <= MOST_CLASSES:
+        if 1 <= count <= MOST_CLASSES:
             return counted(count)
         parts = []
-    if not 2 <= len(parts) <= MOST_CLASSES:
+    if not 1 <= len(parts) <= MOST_CLASSES:
         raise BadRequest(
             f"classes={text[:40]!r} is not usable.",
-            "Give their number (10), or two or more names in the order of the outputs (cat,dog).",
+            "Give their number (10), or their names in the order of the outputs (cat,dog).",
         )
     return tuple(parts)
 

@@ -166,7 +166,8 @@ def _note_sense(report: Report, found: F32) -> None:
         report.notes.append(f"It seems to answer {best}: turn that round in its forward.")
         return
     scale = float((found * wanted).sum() / (wanted**2).sum())
-    if scale > 0 and abs(scale - 1) > 0.3 and error(scale * wanted) < as_it_is / 2:
+    is_alike = error(scale * wanted) < 0.3 * float(np.sqrt(np.mean(found**2)))
+    if scale > 0 and abs(scale - 1) > 0.3 and is_alike:
         report.notes.append(
             f"Its answers are {scale:.2f} times the motion: are they in px of the frames?"
         )
