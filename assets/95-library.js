@@ -19,7 +19,7 @@ window.dash_clientside = window.dash_clientside || {};
             const {el} = loupe.dom;
             const name = {name: field, "aria-label": label || "File", class: "lp-field"};
             if (accept !== undefined) place.append(el("input", {type: "file", name: field, accept, "aria-label": "File"}));
-            else if (options) place.append(el("select", name, ...options.split("|").map((value) => el("option", {value}, value || "as it is"))));
+            else if (options) place.append(el("select", name, ...options.split("|").map(choice)));
             else place.append(el("input", {...name, placeholder: hint || "", required: Boolean(required), maxlength: 20000, autocomplete: "off", spellcheck: "false"}));
         });
     }
@@ -28,6 +28,12 @@ window.dash_clientside = window.dash_clientside || {};
         const place = form.querySelector(".library-said");
         place.textContent = text;
         place.dataset.kind = kind || "";
+    }
+
+    /** An option: its value, and after "=" what people read in its place. */
+    function choice(text) {
+        const [value, label] = text.split("=");
+        return loupe.dom.el("option", {value}, label || value || "as it is");
     }
 
     async function answerOf(url, options) {

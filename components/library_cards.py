@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from backend.registry import sets as sets_of_kinds
 from backend.registry import store, views
-from backend.registry.answers import CLASSIFICATION
+from backend.registry.answers import CLASSIFICATION, POINTS, in_words
 from backend.registry.spec import KIND_TITLES, ModelSpec
 from backend.registry.store import OwnModel, OwnSet
 from components.icons import icon
@@ -76,11 +76,11 @@ def _takes(spec: ModelSpec) -> str:
     """The input and its scaling, in words."""
     if not any(spec.input):
         return spec.answer.takes
-    scaling = f"range {spec.range}"
+    scaling = "" if spec.task == POINTS else f", range {spec.range}"
     for name, values in (("mean", spec.mean), ("std", spec.std)):
         scaling += f", {name} {', '.join(f'{value:g}' for value in values)}" if values else ""
-    sides = " or any other side" if spec.any_side else ""
-    return f"{spec.size}{sides}: {spec.answer.takes}; {scaling}"
+    sides = ", or of other sides" if spec.any_side else ""
+    return f"{spec.size} ({in_words(spec.task, spec.input)}{sides}){scaling}"
 
 
 def _gives(spec: ModelSpec) -> str:

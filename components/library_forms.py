@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 from dash import html
 from dash.development.base_component import Component
 
-from backend.registry.answers import ANSWERS, Output
+from backend.registry.answers import ANSWERS, POINTS, Output
 from backend.registry.data_spec import SetKind
 from backend.registry.sets import KINDS
 from backend.registry.spec import RANGES, ModelSpec
@@ -34,7 +34,10 @@ OWNER: Final = (
     ("pairs of frames", "data add frames/ --name flow --kind frames"),
     ("a table of image paths", "data add table.csv --name mine --image path --label kind"),
 )
-OFFERED: Final = tuple(name for name, answer in ANSWERS.items() if "onnx" in answer.kinds)
+OFFERED: Final = (
+    "=what the file says, or classes of images",
+    *(f"{name}={answer.title}" for name, answer in ANSWERS.items() if "onnx" in answer.kinds),
+)
 FORMS: Final = tuple(form for form in get_args(Output) if form != "auto")
 PICTURES: Final = (
     ("Labelled images", "class folders, or train/ and test/ of class folders", "NERO, Crayon"),
@@ -57,7 +60,7 @@ def model_form() -> Component:
                 "file", "ONNX file in one piece, or safetensors of an architecture below", MODELS
             ),
             _field("name", "Name", "flower-cnn", "Small letters, digits, hyphens", required=True),
-            _select("task", "It answers", ["", *OFFERED], "Classes of images, or as the file says"),
+            _select("task", "It answers about", OFFERED, "Told from files of Ultralytics, too"),
             _field("classes", "Classes", "cat, dog — or 10", "In the order of the outputs"),
             _field("input", "Input", "read from the file", "3x224x224; of clouds 1024x3"),
             _details(
@@ -121,12 +124,13 @@ def set_form() -> Component:
 def edit_form(spec: ModelSpec) -> Component:
     """What can be corrected of a registered model."""
     numbers = {name: ", ".join(f"{v:g}" for v in getattr(spec, name)) for name in ("mean", "std")}
+    shown = ", ".join(spec.classes[:6])
+    classes = _field("classes", "Classes", shown, "In the order of the outputs")
+    pixels = _select("range", "Range of pixels", ["", *RANGES], f"now {spec.range}")
     return html.Form(
         [
-            _field(
-                "classes", "Classes", ", ".join(spec.classes[:6]), "In the order of the outputs"
-            ),
-            _select("range", "Range of pixels", ["", *RANGES], f"now {spec.range}"),
+            *([classes] if spec.answer.is_classed else []),
+            *([] if spec.task == POINTS else [pixels]),
             _field("mean", "Mean", numbers["mean"] or "none", "Subtracted, per channel"),
             _field("std", "Std", numbers["std"] or "none", "Divided by, per channel"),
             _field("title", "Title", spec.title or spec.name, "For people"),

@@ -14,6 +14,7 @@ DETECTION, MOTION, POINTS = "detection", "piv", "points"
 """Tasks whose models stand beside the bundled ones of the same name."""
 PAIRS, TEXTS = "pairs", "texts"
 """Tasks of transformers folders that take no arrays: dual encoders, and text encoders."""
+CROP_PX: Final = 128  # of NERO's crops for detectors
 LEAST_POINTS, MOST_POINTS = 64, 2048
 MOST_SIDE: Final = 1024
 SCORES: Final[tuple[Output, ...]] = ("auto", "logits", "probabilities")
@@ -104,6 +105,21 @@ def check_shape(task: str, shape: Shape) -> None:
 def written(task: str, shape: Shape) -> str:
     """``1x28x28``; of clouds ``1024x3``."""
     return "x".join(map(str, shape[1:] if task == POINTS else shape))
+
+
+def in_words(task: str, shape: Shape) -> str:
+    """What a model of a task with this input takes, as its card tells it."""
+    channels, height, width = shape
+    if task == POINTS:
+        return f"{points_of(shape):,} points of a cloud, as {'columns' if height == 3 else 'rows'}"
+    if task == MOTION:
+        colour = "grey" if channels in (1, 2) else "in colour"
+        arrays = "two arrays" if channels in (1, 3) else "one array"
+        return f"two frames of {height} px, {colour}, in {arrays}"
+    if task == DETECTION:
+        is_enlarged = (height, width) != (CROP_PX, CROP_PX)
+        return f"crops of {CROP_PX} px" + (", enlarged to that" if is_enlarged else "")
+    return "channels × height × width"
 
 
 def points_of(shape: Shape) -> int:

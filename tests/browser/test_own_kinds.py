@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
 from backend.registry import adding, computed, sets, store
 from components.runtime import Services
+from tests import own_answers as answers
 from tests import own_models as own
 from tests import own_sets_made as made
-from tests.browser.driving import open_page
+from tests.browser.driving import open_page, settle
 from tests.browser.harness import running_app
 
 DRAWN = {
@@ -60,6 +62,53 @@ def test_added_indexed_opened_and_drawn(
     link.click()
     expect(page.locator(DRAWN[view]).first).to_be_visible(timeout=60_000)
     adding.remove_set("mine")
+
+
+def model_of(task: str, folder: Path) -> tuple[Path, Path, str]:
+    """A network of a task, data that it answers about, and its classes."""
+    if task == "detection":
+        path = made.boxes(folder)
+        path.write_text(path.read_text().replace("bird", "lamp"))
+        crop = torch.zeros(2, 3, 128, 128)
+        return answers.onnx_file(folder / "m.onnx", answers.Anchors(), crop), path, "lamp, moon"
+    if task == "piv":
+        pair = torch.zeros(2, 2, 96, 96)
+        return answers.onnx_file(folder / "m.onnx", answers.Drift(), pair), made.frames(folder), ""
+    for place, name in enumerate(answers.SHAPES):
+        (folder / "solids" / name).mkdir(parents=True)
+        np.save(folder / "solids" / name / "one.npy", answers.clouds()[place])
+    cloud = torch.rand(2, 1024, 3)
+    path = answers.onnx_file(folder / "m.onnx", answers.Tall(), cloud)
+    return path, folder / "solids", "flat, tall"
+
+
+@pytest.mark.parametrize("task", ["detection", "piv", "points"])
+def test_models_of_other_tasks_answer_about_data_of_ones_own(
+    page: Page, app_url: str, services: Services, task: str, tmp_path: Path
+) -> None:
+    model, data, classes = model_of(task, tmp_path)
+    adding.add_set(str(data), "own-data", {"kind": "frames"} if task == "piv" else {})
+    open_page(page, f"{app_url}/library")
+    if task != "piv":  # about motion the bundled models answer too
+        expect(page.locator("#library-set-own-data")).to_contain_text("No model is registered")
+    form = page.locator("#library-add-model")
+    form.locator("input[type=file]").set_input_files(model)
+    form.get_by_label("Name").fill("own-model")
+    form.get_by_label("It answers about").select_option(task)
+    form.get_by_label("Classes").fill(classes)
+    form.get_by_role("button", name="Check on three items").click()
+    card = page.locator("#library-model-own-model")
+    expect(card).to_contain_text("Ran on 3 items", timeout=60_000)
+    expect(card).to_contain_text("Not in Zoom-In, Crayon, Metric learning")
+    card.get_by_role("button", name="Edit").click()
+    expect(card.get_by_label("Classes")).to_have_count(0 if task == "piv" else 1)
+    card.get_by_text("Open in NERO").click()
+    expect(page.locator("#nero-task")).to_have_value("own-data")
+    expect(page.locator(DRAWN["NERO"]).first).to_be_visible(timeout=60_000)
+    expect(page.locator("#nero-aggregate")).to_contain_text("own-model")
+    settle(page)
+    adding.remove_model("own-model")
+    adding.remove_set("own-data")
 
 
 def test_all_images_are_looked_at_filtered_and_selected(
