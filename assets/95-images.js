@@ -31,7 +31,21 @@ window.dash_clientside = window.dash_clientside || {};
         place = new Map();
     }
 
-    async function show(state) {
+    /** Another set was chosen, and nothing else: its classes, rows and imported numbers are others. */
+    function isOnlyAnother(state) {
+        const same = ["label", "marks", "row", "with", "by"].every((key) => values?.[key] === state[key]);
+        return same && Boolean(about) && about.name === values.set && state.set !== values.set;
+    }
+
+    function afresh(state) {
+        const blank = {label: EVERY, row: -1, with: "", by: ""};
+        const changed = Object.entries(blank).filter(([key, value]) => state[key] !== value);
+        changed.forEach(([key, value]) => set(key, value));
+        return {...state, ...blank};
+    }
+
+    async function show(asked_for) {
+        const state = isOnlyAnother(asked_for) ? afresh(asked_for) : asked_for;
         values = state;
         const mine = asked += 1;
         if (!isHere() || !values?.set) return;
@@ -171,8 +185,21 @@ window.dash_clientside = window.dash_clientside || {};
         const said = MARKS.filter(([bit]) => marks & bit), name = about.classes[label] || "no label";
         return el("div", {id: `images-cell-${row}`, class: "images-cell", role: "option", "data-place": i, "aria-setsize": order.length, "aria-posinset": i + 1,
             "aria-label": [`${about.noun} ${row}`, name, ...said.map(([, , words]) => words)].join(", ")},
-            el("img", {src: `/_library/thumb/${about.name}/${about.fingerprint}/${row}.webp`, alt: "", width: 96, height: 96, draggable: "false"}),
+            el("img", {src: `/_library/thumb/${about.name}/${about.fingerprint}/${row}.webp`, alt: "", width: 96, height: 96, draggable: "false", onerror: lost}),
             ...said.slice(0, 1).map(([, sign, words]) => el("b", {class: "images-mark", title: words, "aria-hidden": "true"}, sign)));
+    }
+
+    /** A thumbnail did not come: most likely the set is another one by now, which only a reload shows. */
+    let isAsking = false;
+    async function lost() {
+        if (isAsking || !about) return;
+        isAsking = true;
+        const {name, fingerprint} = about, answer = await fetch(`/_images/${encodeURIComponent(name)}`).catch(() => null);
+        const found = await answer?.json().catch(() => null);
+        isAsking = false;
+        if (!isHere() || about?.name !== name || found?.fingerprint === fingerprint) return;
+        if (answer?.ok) at("images-said").textContent = `${name} was indexed again: reload the page to see it as it is now.`;
+        else if (answer?.status === 404) at("images-said").textContent = `${name} was removed from the Library: choose another data set.`;
     }
 
     let isPlanned = false;

@@ -56,7 +56,7 @@ def add_model() -> Response:
     if file is None or not file.filename:
         raise BadRequest("No file was given.", "Choose an .onnx or .safetensors file.")
     given = _fields(request.form, MODEL_FIELDS)
-    name = request.form.get("name", "").strip()
+    name = _name("model", store.required().models(now=True))
     if "factory" in given and given["factory"] not in ARCHITECTURES:
         raise BadRequest(
             f"The architecture {given['factory'][:60]!r} is not taken from the browser.",
@@ -66,13 +66,14 @@ def add_model() -> Response:
     return _submit(
         "registry.model",
         {"path": str(path), "name": name, "given": given},
-        f"Check {name or 'a model'} on three items",
+        f"Check {name} on three items",
     )
 
 
 @blueprint.post("/model/<name>")
 def edit_model(name: str) -> Response:
     """Other values for a registered model, as a job that runs it with them."""
+    store.required().model(name)
     body = json_body()
     fixed = ("factory", "task")
     given = _fields(body, tuple(field for field in MODEL_FIELDS if field not in fixed))
@@ -87,14 +88,14 @@ def edit_model(name: str) -> Response:
 def add_set() -> Response:
     """Arrays, an archive of images, or a path below the allowed folders, as a job."""
     file = request.files.get("file")
+    name = _name("data set", store.required().sets(now=True))
     if file is not None and file.filename:
         path = uploading.keep(file.filename, file.read(), uploading.DATA)
     else:
         path = uploading.below_roots(request.form.get("path", ""), services().settings.roots)
-    name = request.form.get("name", "").strip()
     given = _fields(request.form, SET_FIELDS)
     params: dict[str, JSON] = {"path": str(path), "name": name, "given": given}
-    return _submit("registry.set", params, f"Index {name or 'a data set'}")
+    return _submit("registry.set", params, f"Index {name}")
 
 
 @blueprint.post("/preview")
@@ -135,8 +136,22 @@ def thumb(name: str, sha: str, row: int) -> Response:
     return answer
 
 
+def _name(what: str, taken: Mapping[str, object]) -> str:
+    """The name in a form, looked at before its file is kept.
+
+    Raises:
+        BadRequest: it cannot be one, or it is in use and the form does not say that it is to
+            stand for something else from now on.
+    """
+    name = checked_name(request.form.get("name", "").strip(), what)
+    if name in taken and not request.form.get("replace"):
+        raise BadRequest(
+            f"There is a {what} {name!r} already.", "Choose another name, or remove that one first."
+        )
+    return name
+
+
 def _submit(work: str, params: dict[str, JSON], title: str) -> Response:
-    checked_name(str(params["name"]), "model or data set")
     # The same file may be checked again with other packages installed: never an old answer.
     asked = JobRequest(work, {**params, "asked_at": time.time()}, title, "")
     return _reply({"job": services().jobs.submit(asked)})

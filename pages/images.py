@@ -13,7 +13,15 @@ from components.icons import icon
 from components.images_state import MARKS, PAGE, schema, shown
 from components.method_card import named
 from components.selection import announce
-from components.state import control, hidden, read, register_page_state, stores, view_state
+from components.state import (
+    control,
+    defaults,
+    hidden,
+    read,
+    register_page_state,
+    stores,
+    view_state,
+)
 
 register_dash_page(
     __name__,
@@ -36,7 +44,8 @@ def layout(**query: str) -> html.Div:
     if values["set"] not in sets:
         if values["set"]:
             notices.append(f"set={values['set']} is not registered here; another one is shown.")
-        values["set"] = next(reversed(sets), "")
+        # A class, a row and imported numbers of that set say nothing about this one.
+        values = {**defaults(schema()), "set": next(reversed(sets), "")}
     told = html.P("What is in it, and what is double or wrong?", className="lp-muted")
     head = html.Header(
         [html.Div([html.H1("Images"), told], className="lp-row-text"), _controls(values, sets)],

@@ -12,6 +12,7 @@ from components import library_cards as cards
 from components import library_forms as forms
 from components.icons import icon
 from components.method_card import named
+from components.runtime import services
 
 register_dash_page(
     __name__,
@@ -53,9 +54,10 @@ def layout(**_query: str) -> html.Div:
         className="library-lanes",
     )
     more = html.Div([forms.by_command(), forms.kinds_of_data()], className="library-more")
-    sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Remove"))
+    sure = html.Dialog(id="library-dialog", className="lp-dialog", **named(aria_label="Library"))
     held = [sure, dcc.Store(id=AGAIN, data=0), dcc.Store(id=READY)]
-    return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page")
+    most = named(data_most=str(services().settings.max_request_bytes))  # a larger file is not sent
+    return html.Div([head, lanes, more, *held], id=PAGE, className="lp-page library-page", **most)
 
 
 def _project() -> Component:

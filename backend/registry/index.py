@@ -24,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from backend.errors import BackendError, BadRequest
 from backend.files import private_folder, write_atomic
+from backend.once import alone
 from backend.protocols import U8, Progress
 from backend.registry import arrays, reading, sets, store
 from backend.registry.data_spec import PICTURES, SetSpec
@@ -60,6 +61,7 @@ def load(name: str) -> Index:
         ) from error
 
 
+@alone  # a page asks for ten thumbnails at once: each thread would read the index
 @lru_cache(maxsize=4)
 def _loaded(path: Path, changed_ns: int) -> Index:
     del changed_ns  # another index under the same name

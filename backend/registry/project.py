@@ -11,6 +11,7 @@ from typing import Any, Final
 from backend.errors import BackendError, BadRequest
 from backend.registry import adding, store
 from backend.registry.named import LIBRARIES, is_named
+from backend.registry.sets import KINDS
 from backend.registry.spec import checked_name
 
 FILE: Final = "loupe.toml"
@@ -47,13 +48,18 @@ def register(told: Mapping[str, Mapping[str, Any]], folder: Path, tell: Tell) ->
             try:
                 if part == "data":
                     summary = adding.add_set(where, name, given)
-                    tell(f"data {name}: {summary['items']} images")
+                    tell(f"data {name}: {summary['items']:,} {_noun(name)}")
                 else:
                     report = adding.add_model(where, name, given, str(entry.get("data_set", "")))
                     tell(f"model {name}: {report.spec.kind}, takes {report.spec.size}")
             except BackendError as error:
                 failed.append(f"{part[:-1] if part == 'models' else part} {name}: {error}")
     return failed
+
+
+def _noun(name: str) -> str:
+    kind = KINDS.get(store.required().set(name).spec.kind)
+    return kind.noun if kind else "images"
 
 
 def _read(path: Path) -> dict[str, dict[str, Mapping[str, Any]]]:

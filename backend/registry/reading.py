@@ -195,7 +195,9 @@ def column_of(asked: str, what: str, columns: Sequence[str]) -> str | None:
         if asked not in columns:
             raise BadRequest(
                 f"There is no column {asked[:60]!r} for the {what}.",
-                f"There are {', '.join(columns)[:200]}.",
+                f"There are {', '.join(columns)[:200]}."
+                if columns
+                else "Only tables have columns: leave it away.",
             )
         return asked
     by_name = {name.strip().lower(): name for name in columns}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import shutil
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +20,14 @@ from backend.registry.kinds import members
 
 MODELS: Final = (".onnx", ".safetensors")
 DATA: Final = (".npz", ".npy", ".zip", *TABLES, ".tif", ".tiff")
-ALONE: Final = (*TABLES, *LARGE)
 INSIDE: Final = (
     *(*IMAGES, *LARGE, *CLOUDS, *TABLES),
     *(".npy", ".txt", ".json", ".yaml"),
 )
 """What is unpacked of an archive."""
+UNUSED_S: Final = 3600.0
+"""An upload that nothing registered refers to may still be checked by a job for so long."""
+LONGEST_NAME: Final = 60
 OWNER_ONLY: Final = (
     "Opening it could run code, so only this machine's owner may add it, by command:"
 )
@@ -50,23 +56,65 @@ def keep(name: str, data: bytes, allowed: tuple[str, ...]) -> Path:
         raise BadRequest(f"{shown} is not taken here.", f"Taken are {', '.join(allowed)}.")
     if not data:
         raise BadRequest(f"{Path(name).name[:60]} is empty.", "Choose the file again.")
-    where = private_folder(folder())
-    sha = hashlib.sha256(data).hexdigest()[:24]
-    # What reads files beside itself must not find those of other uploads.
-    path = (
-        private_folder(where / sha) / f"data{suffix}"
-        if suffix in ALONE
-        else where / f"{sha}{suffix}"
-    )
-    quota = store.settings().upload_bytes
-    held = sum(other.stat().st_size for other in where.rglob("*") if other.is_file())
-    if not path.exists() and held + len(data) > quota:
-        raise _full(held, quota)
+    # A folder of its own: messages say the name its owner knows, and what reads files beside itself
+    # does not find those of other uploads.
+    own = folder() / hashlib.sha256(data).hexdigest()[:24]
+    path = own / _plain(name)
+    left = _left(0 if path.exists() else len(data), own)
+    private_folder(own)
+    os.utime(own)  # it is wanted now, also where it was sent before
     if not path.exists():
         write_atomic(path, lambda out: out.write(data))
     if suffix in (".npz", ".zip"):
         members(path)
-    return _unpacked(path, quota - held) if suffix == ".zip" else path
+    return _unpacked(path, left) if suffix == ".zip" else path
+
+
+def _plain(name: str) -> str:
+    """A file's name without what only some file systems or shells take."""
+    path = Path(name.replace("\\", "/"))
+    stem = re.sub(r"[^\w.-]+", "_", path.stem).lstrip(".-")[:LONGEST_NAME]
+    return f"{stem or 'data'}{path.suffix.lower()}"
+
+
+def _left(size: int, own: Path) -> int:
+    """Bytes of the quota that are left once ``size`` more lie in ``own``.
+
+    Raises:
+        StorageFull: it does not fit, even without the uploads that came to nothing.
+    """
+    quota = store.settings().upload_bytes
+    held = _held()
+    if held + size > quota:
+        _forget_unused(own)
+        held = _held()
+    if size and held + size > quota:
+        raise _full(held, quota)
+    return quota - held - size
+
+
+def _held() -> int:
+    return sum(file.stat().st_size for file in folder().rglob("*") if file.is_file())
+
+
+def _forget_unused(own: Path) -> None:
+    """Deletes uploads that were refused, or whose model or set was added again from another file:
+    nobody could remove those on the Library page.
+    """
+    registry = store.required()
+    models, sets = registry.models(now=True).values(), registry.sets(now=True).values()
+    texts = [one.spec.path for one in models]
+    texts += [text for one in sets for text in (one.spec.path, one.spec.labels, one.spec.images)]
+    used = [Path(text).resolve() for text in texts if text]
+    where = folder().resolve()  # paths are registered without links on their way
+    for place in where.iterdir() if where.is_dir() else ():
+        is_used = place.name == own.name or any(path.is_relative_to(place) for path in used)
+        if is_used or time.time() - place.stat().st_mtime < UNUSED_S:
+            continue
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def _full(held: int, quota: int) -> StorageFull:
@@ -92,8 +140,13 @@ def _unpacked(path: Path, left: int) -> Path:
             for info in archive.infolist()
             if Path(info.filename).suffix.lower() in INSIDE and "__MACOSX" not in info.filename
         ]
-        if sum(info.file_size for info in usable) > left:
-            raise _full(0, left)
+        needed = sum(info.file_size for info in usable)
+        if needed > left:
+            raise StorageFull(
+                f"Unpacked, {path.name} takes {needed / 1e6:.0f} MB, and for uploads "
+                f"{max(0, left) / 1e6:.0f} MB are left.",
+                "Remove models or data sets that were uploaded, or raise LOUPE_UPLOAD_MB.",
+            )
         for info in usable:
             place = target / info.filename.replace("\\", "/")
             place.parent.mkdir(parents=True, exist_ok=True)
