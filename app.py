@@ -47,6 +47,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     blueprints.register(app.server)
     shell.register(app)
     index.keep_config(app)
+    index.keep_files(app)
     app.layout = partial(shell.layout, settings)
     return app
 

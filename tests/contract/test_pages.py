@@ -113,3 +113,16 @@ def test_users_text_is_never_markup():
     assert [p.name for p in sources if "dangerously_allow_html" in p.read_text()] == []
     scripts = ROOT.glob("assets/*.js")
     assert [p.name for p in scripts if re.search(r"\.innerHTML\s*=", p.read_text())] == []
+
+
+def test_scripts_and_styles_are_kept_by_browsers_until_they_change(app: dash.Dash):
+    client = app.server.test_client()
+    page = client.get("/").get_data(as_text=True)
+    named = re.findall(r'"(/assets/[^"]+\.(?:js|css)\?m=[^"]+)"', page)
+    assert len(named) > 100
+    plain = named[0].partition("?")[0]  # a name that would not change with the file
+    for url, is_kept in [(named[0], True), (named[-1], True), (plain, False)]:
+        with client.get(url) as answer:
+            assert answer.status_code == 200
+            assert (answer.headers["Cache-Control"] == "public, max-age=86400") == is_kept
+    assert "max-age" not in client.get("/assets/none.js?m=1").headers["Cache-Control"]
