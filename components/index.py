@@ -7,11 +7,9 @@ from typing import Final
 
 import orjson
 from dash import Dash
-from flask import Response, request
 
 from components.theme import CURSOR, MODEL_COLOURS, RING, SCHEMES, template
 
-KEPT: Final = "public, max-age=86400"
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
     <head>
@@ -57,17 +55,3 @@ def keep_config(app: Dash) -> None:
     """
     app.config.suppress_callback_exceptions = True
     app._generate_config_html = cache(app._generate_config_html)  # type: ignore[method-assign]
-
-
-def keep_files(app: Dash) -> None:
-    """Let browsers keep scripts and styles for a day: Dash names each by when it was last changed.
-
-    By itself Flask makes a browser ask again for each of 150 files with every page that is opened.
-    """
-
-    @app.server.after_request
-    def kept(response: Response) -> Response:
-        is_named = request.path.startswith("/assets/") and "m" in request.args
-        if is_named and response.status_code in (200, 304):
-            response.headers["Cache-Control"] = KEPT
-        return response
