@@ -26,6 +26,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     from backend import plugins
     from components import (
         blueprints,
+        bundle,
         index,
         login,
         notices,
@@ -47,6 +48,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Dash:
     blueprints.register(app.server)
     shell.register(app)
     index.keep_config(app)
+    bundle.join(app, HERE / "assets")
     app.layout = partial(shell.layout, settings)
     return app
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dash.development.base_component import Component
 
 from app import create_app
 from backend.settings import Settings
+from components import bundle
 from components.runtime import CONFIG
 from tests.bound import bound
 
@@ -113,3 +115,42 @@ def test_users_text_is_never_markup():
     assert [p.name for p in sources if "dangerously_allow_html" in p.read_text()] == []
     scripts = ROOT.glob("assets/*.js")
     assert [p.name for p in scripts if re.search(r"\.innerHTML\s*=", p.read_text())] == []
+
+
+@pytest.mark.parametrize(("kind", "files"), [("js", 100), ("css", 20)])
+def test_scripts_and_styles_are_one_file_each_named_by_its_contents(
+    app: dash.Dash, kind: str, files: int
+):
+    client = app.server.test_client()
+    page = client.get("/").get_data(as_text=True)
+    (url,) = re.findall(rf'"(/assets/loupe-[0-9a-f]{{16}}\.{kind})"', page)
+    assert not re.search(rf"/assets/[^\"]+\.{kind}\?m=", page)
+    answer = client.get(url)
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    names = sorted(path for path in (ROOT / "assets").glob(f"*.{kind}"))
+    own = [path.read_text("utf-8") for path in names if not path.name.startswith("openseadragon")]
+    assert len(own) > files
+    text = answer.get_data(as_text=True)
+    places = [text.find(part) for part in own]
+    assert min(places) >= 0
+    assert places == sorted(places)
+    other = client.get(re.sub("-[0-9a-f]{16}", "-" + "0" * 16, url))
+    assert other.data == answer.data
+    assert other.headers["Cache-Control"] == "no-cache"
+
+
+def test_one_files_tag_replaces_those_of_the_folder(tmp_path: Path):
+    (tmp_path / "a.js").write_text("throw new Error('a')")
+    (tmp_path / "b.js").write_text("window.b = 1;")
+    one = '<script src="/assets/{}.js?m=1.5"></script>'
+    text = (
+        f'<script src="/x.js"></script>\n{one.format("a")}\n{one.format("b")}\n<script>y</script>'
+    )
+    found = bundle._tags(lambda: text, partial(bundle._joined, tmp_path), "js")
+    tags = re.sub("[0-9a-f]{16}", "N", found).split("\n")
+    assert tags == [
+        '<script src="/x.js"></script>',
+        '<script src="/assets/loupe-N.js"></script>',
+        "<script>y</script>",
+    ]
+    assert bundle._tags(lambda: "<script>y</script>", lambda *_: ("", ""), "js") == tags[-1]
