@@ -131,8 +131,8 @@ def edit_form(spec: ModelSpec) -> Component:
         [
             *([classes] if spec.answer.is_classed else []),
             *([] if spec.task == POINTS else [pixels]),
-            _field("mean", "Mean", numbers["mean"] or "none", "Subtracted, per channel"),
-            _field("std", "Std", numbers["std"] or "none", "Divided by, per channel"),
+            _field("mean", "Mean", numbers["mean"] or "none", "Subtracted; none empties it"),
+            _field("std", "Std", numbers["std"] or "none", "Divided by; none empties it"),
             _field("title", "Title", spec.title or spec.name, "For people"),
             _field("data", "Trained on", spec.data, "For people"),
             _field("licence", "Licence", spec.licence, "Of the weights"),

@@ -33,7 +33,7 @@ from backend.registry.answers import CLASSIFICATION, DETECTION, PAIRS, POINTS, T
 from backend.registry.data_spec import SetSpec
 from backend.registry.earlier import Earlier
 from backend.registry.named import is_named
-from backend.registry.spec import ModelSpec, from_json
+from backend.registry.spec import KIND_TITLES, ModelSpec, from_json
 from backend.registry.store import OwnSet
 from backend.registry.validate import Report
 from backend.scenes import CROP_PX
@@ -56,6 +56,11 @@ def model_spec(path: str, name: str, given: Mapping[str, Any]) -> tuple[ModelSpe
         kind, _, place = path.partition(":")
     else:
         kind, place = kinds.kind_of(Path(path)), str(Path(path).resolve())
+    if given.get("factory") and kind != "safetensors":
+        raise BadRequest(
+            f"A factory is for safetensors, and this is {KIND_TITLES[kind]}.",
+            "Leave --factory away: the file holds its network itself.",
+        )
     told = {**given, "name": name, "kind": kind, "path": place}
     if not told.get("task"):
         told["task"] = guess.task_in(kind, place, str(given.get("factory", "")))
@@ -215,12 +220,19 @@ def _forget_contents(summary: Mapping[str, Any]) -> None:
 
 
 def _remove_upload(path: str) -> None:
+    """Deletes an uploaded copy that no other entry uses: a file may be registered twice."""
     from backend.registry.uploading import folder
 
     where = Path(path)
     if not where.is_relative_to(folder()):
         return
     own = folder() / where.relative_to(folder()).parts[0]
+    registry = store.required()
+    used = [model.spec.path for model in registry.models(now=True).values()]
+    for held in registry.sets(now=True).values():
+        used += [held.spec.path, held.spec.labels, held.spec.images]
+    if any(Path(place).is_relative_to(own) for place in used if place):
+        return
     if own.is_dir():
         shutil.rmtree(own, ignore_errors=True)
     else:

@@ -60,6 +60,12 @@ class PlainBackend:
             if short:
                 scaled = np.concatenate([scaled, np.repeat(scaled[-1:], short, axis=0)])
             answer = rows(self.ask(np.ascontiguousarray(scaled, np.float32)))[: len(piece)]
+            if answer.ndim == 2 and len(answer) == len(piece) and answer.shape[1] != out.shape[1]:
+                raise BadRequest(
+                    f"The model gives {answer.shape[1]} outputs, and {out.shape[1]} classes are "
+                    "named.",
+                    f"Name {answer.shape[1]}, in the order of the outputs.",
+                )
             if answer.shape != (len(piece), out.shape[1]):
                 raise BadRequest(
                     f"The model answered {len(piece)} images with the shape {answer.shape}.",

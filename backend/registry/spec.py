@@ -42,6 +42,7 @@ NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 LONGEST_NAME: Final = 40
 SIZE: Final = re.compile(r"(?:(\d{1,4})x)?(\d{1,4})x(\d{1,4})\Z")
 MOST_CLASSES: Final = 30_000
+NOTHING: Final = "none"  # said of a field that is to be emptied
 FACTORY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 
 
@@ -117,10 +118,10 @@ class ModelSpec:
             if values and channels and len(values) not in (1, channels):
                 raise BadRequest(
                     f"{name} has {len(values)} numbers and the input {channels} channels.",
-                    f"Give 1 or {channels}.",
+                    f"Give {'1 number' if channels == 1 else f'1 or {channels} numbers'}.",
                 )
-        if any(value <= 0 for value in self.std):
-            raise BadRequest(f"std={self.std} is not usable.", "It divides: all must be above 0.")
+        if (least := min(self.std, default=1)) <= 0:
+            raise BadRequest(f"std holds {least:g}.", "It divides: all must be above 0.")
 
     @property
     def told(self) -> str:
@@ -280,8 +281,8 @@ def unlike(names: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def parse_numbers(text: str) -> tuple[float, ...]:
-    """``0.485,0.456,0.406`` as numbers.
+def parse_numbers(name: str, text: str) -> tuple[float, ...]:
+    """``0.485,0.456,0.406`` as the numbers of a field.
 
     Raises:
         BadRequest: one is none.
@@ -289,7 +290,9 @@ def parse_numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise BadRequest(f"{text[:60]!r} are no numbers.", "Write 0.5 or 0.5,0.5,0.5.") from error
+        raise BadRequest(
+            f"{name}={text[:60]!r} holds no numbers.", "Write 0.5 or 0.5,0.5,0.5."
+        ) from error
 
 
 def _cast(name: str, value: Any) -> Any:
@@ -306,8 +309,10 @@ def _cast(name: str, value: Any) -> Any:
     if name == "classes":
         is_text = isinstance(value, str | int)
         return parse_classes(str(value)) if is_text else tuple(str(part) for part in value)
+    if value == NOTHING and name in ("mean", "std", "title", "data", "licence"):
+        return () if name in ("mean", "std") else ""
     if name in ("mean", "std"):
-        return parse_numbers(value if isinstance(value, str) else ",".join(map(str, value)))
+        return parse_numbers(name, value if isinstance(value, str) else ",".join(map(str, value)))
     if name == "layers":
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(str(part).strip() for part in parts if str(part).strip())

@@ -161,3 +161,34 @@ def test_a_transformers_folder(state: Path):
     (folder / "modeling_x.py").write_text("raise SystemExit")
     with pytest.raises(BadRequest, match="Python code"):
         adding.add_model(str(folder), "resnet", {})
+
+
+def test_a_factory_is_for_weights_alone(state: Path):
+    with pytest.raises(BadRequest, match="A factory is for safetensors, and this is ONNX"):
+        adding.add_model(str(own.onnx_file(state / "m.onnx")), "mine", {"factory": "DigitCNN"})
+
+
+def test_none_empties_a_field(state: Path):
+    given = {"title": "Lights", "mean": "0.5", "std": "0.5"}
+    adding.add_model(str(own.onnx_file(state / "m.onnx")), "mine", given)
+    spec = adding.edit_model("mine", {"title": "none", "mean": "none", "std": "none"}).spec
+    assert (spec.title, spec.mean, spec.std) == ("", (), ())
+    with pytest.raises(BadRequest, match="mean='half' holds no numbers"):
+        adding.edit_model("mine", {"mean": "half"})
+    with pytest.raises(BadRequest, match="Give 1 number"):
+        adding.edit_model("mine", {"mean": "0.1,0.2,0.3"})
+    with pytest.raises(BadRequest, match="The model gives 2 outputs, and 3 classes are named"):
+        adding.edit_model("mine", {"classes": "a,b,c"})
+
+
+def test_an_upload_that_another_entry_uses_stays(state: Path):
+    from backend.registry import uploading
+
+    data = own.onnx_file(state / "m.onnx").read_bytes()
+    path = uploading.keep("m.onnx", data, uploading.MODELS)
+    for name in ("one", "two"):
+        adding.add_model(str(path), name, {})
+    adding.remove_model("one")
+    assert path.is_file()
+    adding.remove_model("two")
+    assert not path.exists()
