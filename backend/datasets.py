@@ -162,15 +162,15 @@ def load(key: str) -> ItemSet:
         DamagedDataset: its files are missing or broken.
         NotFound: the user's files are no longer held here.
     """
-    if key.startswith("own-"):
-        from backend import own_sets
-
-        return own_sets.load(key)
-    if "--" in key:
+    if "--" in key:  # registered, whatever its name begins with
         from backend.registry import items, sets
 
         found: ItemSet = sets.items(key) if sets.task_of(key) else items.load(key)
         return found
+    if key.startswith("own-"):
+        from backend import own_sets
+
+        return own_sets.load(key)
     return _bundled(key)
 
 

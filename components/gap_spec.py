@@ -8,7 +8,7 @@ from zlib import crc32
 
 from backend.errors import BackendError
 from backend.gap import bundled, registered, spaces
-from backend.gap.spaces import Space
+from backend.gap.spaces import OWN, Space
 from components import gap_asked as asked_for
 from components import gap_state
 from components.runtime import services
@@ -44,7 +44,7 @@ def colour_of(key: str) -> str:
         return MODEL_COLOURS[7]
     if key in ORDER:
         return MODEL_COLOURS[(0, 1, 4, 5)[ORDER.index(key)]]
-    if key.startswith("own-"):
+    if OWN.match(key):
         return MODEL_COLOURS[(2, 3, 6)[int(key[4:6], 16) % 3]]
     if key.partition("--")[2] in ORDER:
         return colour_of(key.partition("--")[2])

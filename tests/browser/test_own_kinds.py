@@ -82,6 +82,17 @@ def model_of(task: str, folder: Path) -> tuple[Path, Path, str]:
     return path, folder / "solids", "flat, tall"
 
 
+@pytest.fixture
+def left_empty(services: Services):
+    """What a test of these registers is gone after it, however it ends."""
+    yield
+    if "own-model" in store.required().models(now=True):
+        adding.remove_model("own-model")
+    if "own-data" in store.required().sets(now=True):
+        adding.remove_set("own-data")
+
+
+@pytest.mark.usefixtures("left_empty")
 @pytest.mark.parametrize("task", ["detection", "piv", "points"])
 def test_models_of_other_tasks_answer_about_data_of_ones_own(
     page: Page, app_url: str, services: Services, task: str, tmp_path: Path
@@ -107,8 +118,6 @@ def test_models_of_other_tasks_answer_about_data_of_ones_own(
     expect(page.locator(DRAWN["NERO"]).first).to_be_visible(timeout=60_000)
     expect(page.locator("#nero-aggregate")).to_contain_text("own-model")
     settle(page)
-    adding.remove_model("own-model")
-    adding.remove_set("own-data")
 
 
 def test_all_images_are_looked_at_filtered_and_selected(

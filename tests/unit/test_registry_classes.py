@@ -15,6 +15,7 @@ from backend.nero import evaluate, orbits, tasks
 from backend.nero.tasks.detection import renumbering
 from backend.registry import adding, index, own_classes, sets, store, views
 from backend.registry.data_spec import SetSpec
+from components import gap_spec
 from models.class_names import class_names
 from tests import own_sets_made as made
 from tests.own_registry import own_registry
@@ -353,3 +354,10 @@ def test_classes_that_are_only_numbered_are_those_of_the_items():
     rows = np.float32([[[0, 0, 9, 9, 0.5, 1], [0, 0, 9, 9, 0.5, 0]]])
     assert renumbering(("0", "1"), ("vest", "dog"))(rows)[0, :, 5].tolist() == [1, 0]
     assert renumbering(("0", "1"), COCO)(rows)[0, :, 5].tolist() == [-1, -1]
+
+
+def test_a_name_may_begin_as_the_keys_of_opened_files_do(state: Path):
+    adding.add_set(str(packed(state, labels=["robot", "chair"])), "own-clouds", {})
+    assert len(datasets.load("own-clouds--points")) == 2
+    assert gap_spec.colour_of("own-clouds--pairs-clip")
+    assert gap_spec.colour_of("own-clouds--own")
