@@ -101,19 +101,22 @@ def pairs() -> list[tuple[str, OwnSet, Size]]:
 
 
 def fitting(task: str, key: str, bundled: Mapping[str, ModelCard]) -> dict[str, ModelCard]:
-    """Those models of detection, particle motion or points by key that fit the items of a key:
-    of some bundled ones, and the registered ones.
+    """The models of detection, particle motion or points that fit the items of a key: registered
+    ones that know their classes, some bundled ones, and registered detectors of other classes.
     """
     asked = asked_by(task, key)
-    found = {
-        name: card
-        for name, card in bundled.items()
-        if task == MOTION or not _misfit_of(task, card.classes, asked.classes)
+
+    def is_strange(card: ModelCard) -> bool:
+        return task != MOTION and bool(_misfit_of(task, card.classes, asked.classes))
+
+    own = {
+        name: held.spec.card(held.fingerprint)
+        for name, held in store.listed().models.items()
+        if held.spec.task == task and not why_not(held.spec, asked)
     }
-    for name, held in store.listed().models.items():
-        if held.spec.task == task and not why_not(held.spec, asked):
-            found[name] = held.spec.card(held.fingerprint)
-    return found
+    near = {name: card for name, card in own.items() if not is_strange(card)}
+    theirs = {name: card for name, card in bundled.items() if not is_strange(card)}
+    return {**near, **theirs, **own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,12 @@ def asked_by(task: str, key: str) -> Asked:
 
 
 def why_not(spec: ModelSpec, asked: Asked) -> str:
-    """Why a registered model does not fit items; empty where it does."""
+    """Why a registered model does not fit items; empty where it does.
+
+    A detector of other classes does: where its boxes lie, and its consensus, do not ask for them.
+    """
+    if spec.task == DETECTION:
+        return ""
     if spec.task != MOTION:
         return _misfit_of(spec.task, spec.classes, asked.classes)
     if spec.any_side or spec.input[1] == asked.side_px:
@@ -170,7 +178,11 @@ def _nero_of_task(spec: ModelSpec) -> View:
     """NERO on the first set of one's own that fits, else on the bundled one."""
     like = next(kind for kind in sets.KINDS.values() if kind.task == spec.task)
     own = [f"{name}--{like.suffix}" for name, held in store.sets().items() if kind_of(held) == like]
-    reasons = {key: why_not(spec, asked_by(spec.task, key)) for key in (*own, spec.task)}
+    asked = {key: asked_by(spec.task, key) for key in (*own, spec.task)}
+    reasons = {key: why_not(spec, one) for key, one in asked.items()}
+    if spec.task == DETECTION:  # first where its classes are
+        odd = {key: _misfit_of(DETECTION, spec.classes, one.classes) for key, one in asked.items()}
+        reasons = {key: reasons[key] for key in sorted(odd, key=lambda key: bool(odd[key]))}
     for key, why in reasons.items():
         if not why:
             return View("NERO", f"/nero?task={key}&models={spec.name}&focus={spec.name}")

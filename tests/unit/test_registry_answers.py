@@ -320,6 +320,21 @@ def test_a_registered_detector_stands_beside_the_bundled_ones(state: Path):
     assert "mine" not in catalog.models_for("detection")
 
 
+def test_a_detector_of_other_classes_is_judged_by_where_its_boxes_lie(state: Path):
+    path = own.exported(state / "m.pt2", own.Boxes(), CROP)
+    add(path, task="detection", classes="helmet,vest")
+    (nero, *_) = views.of_model(store.required().model("mine"))
+    assert nero.href == "/nero?task=detection&models=mine&focus=mine"
+    scenes = np.zeros((1, 256, 256, 3), np.uint8)
+    scenes[0, 110:140, 120:150] = 255
+    boxes = np.array([[120, 110, 150, 140, 41]], np.float32)
+    found = evaluation.evaluate(
+        "mine", tasks.find("detection"), translations(64, 64), (scenes, boxes)
+    )
+    assert np.nanmin(found.metrics["iou"]) > 0.97
+    assert np.nanmax(found.metrics["recall"]) == 0  # its helmet is none of their cups
+
+
 def test_models_and_sets_that_do_not_fit_are_told_apart(state: Path):
     add(own.exported(state / "m.pt2", own.Tall(), CLOUD), task="points", classes=SHAPES)
     (nero, *others) = views.of_model(store.required().model("mine"))

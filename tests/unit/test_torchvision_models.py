@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from backend.errors import BadRequest
 from backend.registry import adding, building, named, store, torch_models, torchvision_models
-from tests import own_models
+from tests import own_answers, own_models
 
 NAME = "squeezenet1_1"  # 5 MB
 REASON = "torchvision must fit torch; Loupe does not install it"
@@ -40,7 +40,7 @@ def saved(models: Any, path: Path, name: str = NAME, **how: Any) -> Path:
     return path
 
 
-def test_every_library_supplies_the_same_four():
+def test_every_library_supplies_the_same():
     for kind in named.LIBRARIES:
         found = named.library(kind)
         assert all(callable(getattr(found, one)) for one in named.Library.__annotations__)
@@ -101,10 +101,47 @@ def torch_home() -> str:
 
 def test_what_is_not_here_is_said(models: Any):
     for name, sentence in (
-        ("dream", "has no classifier 'dream'"),
-        ("fasterrcnn_resnet50_fpn", "has no classifier"),
+        ("dream", "has no classifier, detector or optical flow 'dream'"),
+        ("fcn_resnet50", "segmentation and video have no view"),
         (f"{NAME}.dream", "has no weights 'squeezenet1_1.dream'"),
     ):
         with pytest.raises(BadRequest, match=sentence):
             adding.add_model(f"torchvision:{name}", "mine", {})
     assert "mine" not in store.models()
+
+
+def placed(models: Any, name: str) -> None:
+    """Random weights where those of a name are looked for."""
+    with pytest.raises(BadRequest, match="neither downloads nor unpickles") as refused:
+        torchvision_models.weights(name)
+    place = refused.value.hint.rpartition(", '")[2].partition("'")[0]
+    backbone = {"weights_backbone": None} if "ssd" in name else {}
+    saved(models, Path(place), name, **backbone)
+
+
+def test_a_detector_by_its_name(models: Any):
+    placed(models, "ssdlite320_mobilenet_v3_large")
+    report = adding.add_model("torchvision:ssdlite320_mobilenet_v3_large", "mine", {})
+    assert (report.spec.task, report.spec.input) == ("detection", (3, 128, 128))
+    assert report.spec.output == "boxes"
+    assert report.spec.classes[:2] == ("__background__", "person")
+    assert len(set(report.spec.classes)) == len(report.spec.classes) == 91
+    found = building.registered("mine", "cpu").predict(own_answers.crops())
+    assert found.shape == (2, 10, 6)
+
+
+def test_weights_of_a_detector_of_ones_own(models: Any, state: Path):
+    name = "ssdlite320_mobilenet_v3_large"
+    path = saved(models, state / "own.safetensors", name, num_classes=3, weights_backbone=None)
+    given = {"factory": f"torchvision:{name}", "classes": "__background__,lamp,moon"}
+    spec = adding.add_model(str(path), "own", given).spec
+    assert (spec.task, spec.classes) == ("detection", ("__background__", "lamp", "moon"))
+
+
+def test_optical_flow_by_its_name(models: Any):
+    placed(models, "raft_small")
+    report = adding.add_model("torchvision:raft_small", "mine", {})
+    assert (report.spec.task, report.spec.input) == ("piv", (3, 128, 128))
+    assert (report.spec.range, report.spec.any_side) == ("-1..1", True)
+    found = building.registered("mine", "cpu").predict(own_answers.frames())
+    assert found.shape == (1, 2, 64, 64)

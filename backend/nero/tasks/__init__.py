@@ -93,10 +93,8 @@ def _of_own_set(key: str) -> Task | None:
     if key in sets.task_keys():
         like: Any = TASKS[sets.task_of(key)]
         title = store.required().set(sets.name_of(key)).spec.told
-        fitting = catalog.models_for(key)
-        own = [name for name in fitting if name in store.models()]
-        opened = tuple(dict.fromkeys([*own, *like.compare, *fitting]))
-        compare = tuple(name for name in opened if name in fitting)[:2]
+        spare = catalog.models().keys() - set(like.compare)
+        compare = tuple(sorted(catalog.models_for(key), key=lambda name: name in spare))[:2]
         found: Task = replace(like, name=key, title=title, item_set=key, compare=compare)
         return found
     parts = split_key(key)
