@@ -31,13 +31,11 @@ def _tile(one: OwnModel | OwnSet) -> dcc.Link:
     where = f"Open in {first.name}" if first else opened[0].why
     return dcc.Link(
         [
-            icon("database" if is_set else "cpu"),
+            icon(sign),
             html.Div(
                 [
                     html.H3(one.spec.told),
-                    html.P(
-                        f"Your {'data set' if is_set else 'model'}. {where}", className="lp-muted"
-                    ),
+                    html.P(f"Your {kind}. {where}", className="lp-muted"),
                 ]
             ),
         ],
