@@ -61,6 +61,7 @@ window.dash_clientside = window.dash_clientside || {};
                 extra = null;
                 labels();
                 problems();
+                doors();
             }
             if (values.label >= about.classes.length) {  // chosen in another set
                 set("label", EVERY);
@@ -133,6 +134,12 @@ window.dash_clientside = window.dash_clientside || {};
         const rows = about.first_problems.map(([row, text]) => el("li", {}, `Row ${row}: ${text}.`));
         const told = count === 1 ? "1 row is left out" : `${count.toLocaleString("en-US")} rows are left out`;
         at("images-problems").replaceChildren(...(count ? [el("details", {class: "lp-small library-warned"}, el("summary", {}, told), el("ul", {class: "lp-muted"}, ...rows))] : []));
+    }
+
+    /** The views that take the set; what is selected goes along. */
+    function doors() {
+        const {el} = loupe.dom, go = (href) => (event) => { event.preventDefault(); loupe.state.go(href); };
+        at("images-views").replaceChildren(...about.views.map(([name, href]) => el("a", {href, onclick: go(href)}, `Open in ${name}`, el("span", {class: "lp-icon lp-icon-arrow-right", "aria-hidden": "true"}))));
     }
 
     /** Why nothing is shown, in place of an empty grid. */

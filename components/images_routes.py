@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backend import wire
 from backend.errors import NotFound
 from backend.protocols import JSON
-from backend.registry import computed, index, sets, store
+from backend.registry import computed, index, sets, store, views
 from backend.registry.gathered import Index
 from backend.registry.store import OwnSet
 from components.images_state import MARKS, items_of
@@ -45,6 +45,7 @@ def about(name: str) -> Response:
         "first_problems": held.summary["first_problems"],
         "marks": {key: bits for key, (_, bits) in MARKS.items()},
         "block": BLOCK,
+        "views": [[view.name, view.href] for view in views.of_set(held) if view.href],
         "computed": [{"key": key, **about} for key, about in computed.listed(name).items()],
     }
     answer = Response(orjson.dumps(told), mimetype="application/json")

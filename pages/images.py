@@ -58,7 +58,13 @@ def layout(**query: str) -> html.Div:
     held += [dcc.Store(id=READY), dcc.Store(id=announce(PAGE))]
     card = html.Div(
         [
-            html.P(id="images-said", className="lp-muted lp-small", role="status"),
+            html.Div(
+                [
+                    html.P(id="images-said", className="lp-muted lp-small", role="status"),
+                    html.Div(id="images-views", className="lp-small library-open"),
+                ],
+                className="images-line",
+            ),
             html.Div(id="images-problems"),
             html.Div([_map(), grid], className="images-body") if sets else _nothing(),
             html.Div(id="images-one", className="images-one"),

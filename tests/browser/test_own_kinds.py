@@ -158,6 +158,10 @@ def test_all_images_are_looked_at_filtered_and_selected(
     expect(cells.locator(".images-mark").first).to_have_attribute("title", re.compile("label"))
     expect(page.locator("#images-map")).to_be_hidden()
     a_lasso_in_an_imported_projection_filters(page, app_url, folder)
+    page.locator("#images-views").get_by_role("link", name="Open in NERO").click()
+    expect(page.locator("#nero-task")).to_have_value("rooms")
+    expect(page.locator("#shelf-button-count")).to_have_text("30")  # what is selected goes along
+    settle(page)
     adding.remove_set("rooms")
 
 
