@@ -5,7 +5,8 @@ Three forms are read, told apart by names and shapes of the outputs:
 - ``boxes``: the answer is final. One array (b, n, 6) of x0, y0, x1, y1 in px of the input, score
   and class; or ``boxes`` (b, n, 4), ``scores`` and ``labels`` (b, n), as torchvision's have it.
 - ``anchors``: a row for each place of a grid, as YOLO's have it: middle, width and height in px of
-  the input, perhaps an objectness, and a score for each class; (b, 4 + k, n) or (b, n, 4 + k).
+  the input, or as fractions of it, perhaps an objectness, and a score for each class;
+  (b, 4 + k, n) or (b, n, 4 + k).
 - ``queries``: ``logits`` (b, q, k or k + 1) and ``pred_boxes`` (b, q, 4), middle and size as
   fractions of the input, as DETR's have it; with k + 1 the last is "nothing".
 """
@@ -247,8 +248,11 @@ def _anchors(spec: ModelSpec, named: Named) -> F32:
     scores = answer[..., -classes:]
     if answer.shape[2] == 5 + classes:
         scores = scores * answer[..., 4:5]
-    is_broken = _broken(answer)
-    return _apart(spec, _corners(answer[..., :4]), scores, is_broken)
+    places = answer[..., :4]
+    if places.size:  # a grid in px reaches over the input; RT-DETR of Ultralytics has fractions
+        is_share = places.max(axis=(1, 2), keepdims=True) <= MOST_PLACE
+        places = np.where(is_share, places * _sides(spec), places)
+    return _apart(spec, _corners(places), scores, _broken(answer))
 
 
 def _queries(spec: ModelSpec, named: Named) -> F32:
@@ -278,8 +282,7 @@ def _queries(spec: ModelSpec, named: Named) -> F32:
             f"The model answers about {logits.shape[2]} classes, and {classes} are named.",
             f"Write --classes {logits.shape[2]}, or their names (without that of nothing).",
         )
-    height, width = spec.input[1:]
-    corners = _corners(places) * np.array([width, height] * 2, np.float32)
+    corners = _corners(places) * _sides(spec)
     masked = np.where(np.isneginf(logits), 0, logits)  # a class that cannot be is no fault
     is_broken = _broken(masked) | _broken(places)
     kinds = scores.argmax(axis=2)
@@ -304,6 +307,12 @@ def _queries_of(named: Named) -> tuple[F32, F32] | None:
 
 def _are_fractions(places: F32) -> bool:
     return bool(places.size and places.min() >= 0 and places.max() <= 1)
+
+
+def _sides(spec: ModelSpec) -> F32:
+    """Width, height, width, height of the input in px."""
+    height, width = spec.input[1:]
+    return np.array([width, height] * 2, np.float32)
 
 
 def _broken(answer: F32) -> Broken:
@@ -353,8 +362,7 @@ def _surest(spec: ModelSpec, table: F32, scores: F32, is_broken: Broken) -> F32:
     order = np.argsort(-scores, axis=1, kind="stable")[:, :BOXES]
     kept = np.take_along_axis(table, order[..., None], axis=1)
     sure = np.take_along_axis(scores, order, axis=1)
-    height, width = spec.input[1:]
-    kept[..., :4] = np.clip(kept[..., :4], 0, np.array([width, height] * 2, np.float32))
+    kept[..., :4] = np.clip(kept[..., :4], 0, _sides(spec))
     kept[..., 4] = sure.clip(0, 1)
     kept[~(sure >= MIN_SCORE)] = np.nan
     out = np.full((len(table), BOXES, 6), np.nan, np.float32)

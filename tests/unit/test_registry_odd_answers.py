@@ -16,9 +16,11 @@ import torch
 
 from backend import catalog
 from backend.errors import BackendError, BadRequest
-from backend.registry import adding, spec, trials
+from backend.registry import adding, spec, store, trials
+from backend.registry.detections import OwnDetector
 from backend.registry.networks import TorchNetwork
 from backend.registry.outputs import arrays_in
+from backend.serving import served
 from models.cards import WEIGHTS
 from tests import own_answers as own
 from tests.own_registry import own_registry
@@ -58,6 +60,11 @@ def grid(count: int, classes: int, anchors: int) -> torch.Tensor:
     return made
 
 
+def shares(count: int) -> torch.Tensor:
+    """As RT-DETR of Ultralytics answers."""
+    return torch.cat([grid(count, 1, 300)[:, :4] / 128, grid(count, 1, 300)[:, 4:]], 1).mT[:, :200]
+
+
 def final(count: int) -> torch.Tensor:
     """As YOLO answers that keeps the surest by itself."""
     made = torch.zeros(count, 300, 6)
@@ -84,6 +91,7 @@ FOUND: dict[str, tuple[int, Ask]] = {
     "more classes than anchors": (600, lambda x: grid(len(x), 600, 336)),
     "a map before the grid": (2, lambda x: {"map": x[:, :1], "output0": grid(len(x), 2, 336)}),
     "a map behind the grid": (2, lambda x: (grid(len(x), 2, 336), x)),
+    "a grid in fractions": (1, lambda x: shares(len(x))),
     "the surest by itself": (2, lambda x: final(len(x))),
     "a list of tables": (2, lambda x: [rows[:n] for n, rows in enumerate(final(len(x)), 1)]),
     "boxes first": (2, lambda x: queries(len(x), 3)[::-1]),
@@ -105,6 +113,9 @@ FOUND: dict[str, tuple[int, Ask]] = {
 def test_forms_of_boxes(form: str, monkeypatch: pytest.MonkeyPatch):
     classes, ask = FOUND[form]
     report = tried(monkeypatch, ask, "detection", NAMES[classes])
+    model = OwnDetector(report.spec, report.spec.card(""), TorchNetwork(ask, "cpu"))
+    box = [32, 32, 96, 96] if report.spec.output == "queries" else [50, 35, 70, 65]
+    np.testing.assert_allclose(model.predict(own.crops())[:, 0, :4], [box] * 2, atol=1e-3)
     kind = NAMES[classes][min(1, classes - 1)]
     assert all(answer.startswith((f"{kind} (80%)", f"{kind} (100%)")) for answer in report.answers)
 
@@ -213,6 +224,43 @@ def test_odd_words_beside_a_network(state: Path):
     said["names"] = "{[]: 'lamp'}"
     path = own.onnx_file(state / "odd.onnx", own.Anchors(), crops, said=said)
     assert adding.add_model(str(path), "odd", {}).spec.classes == ("0", "1")
+
+
+SCENES = np.zeros((2, 256, 256, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "given", "sentence"),
+    [
+        ([[[None] * 5]] * 2, {}, "no numbers"),
+        ([["a"] * 5] * 2, {}, "the type <U1"),
+        ([[1, 2], [3]], {}, "unlike lengths"),
+        ([[100, 100, 140, 140, 0]] * 2, {"task": "dreams"}, "task='dreams' is not known"),
+    ],
+)
+def test_odd_data_of_a_script_are_refused(boxes: Any, given: Any, sentence: str, state: Path):
+    told = {"name": "mine", "task": "detection", "classes": own.LIGHTS, **given}
+    with pytest.raises(BadRequest, match=sentence), served(own.Boxes(), (SCENES, boxes), **told):
+        pass
+    assert not store.sets()
+
+
+def test_odd_names_and_texts_of_a_script(state: Path):
+    labels = np.array(own.LIGHTS, object)  # as a column of pandas
+    pictures = SCENES[:, :32, :32]
+
+    def ask(batch: Any) -> Any:
+        return [np.array([0.25, 0.75]) for _ in batch]
+
+    with served(ask, (pictures, labels), name="mine", classes=own.LIGHTS):
+        assert store.required().set("mine").spec.classes == own.LIGHTS
+        found = catalog.load_model("mine", "cpu").predict(np.zeros((2, 3, 32, 32), np.float32))
+        assert found.tolist() == [[0.25, 0.75]] * 2
+    with (
+        pytest.raises(BadRequest, match="mine failed: TypeError"),
+        served(lambda x: {chr(0xD800): x}, (pictures, labels), name="mine", classes=own.LIGHTS),
+    ):
+        pass
 
 
 def test_bytes_are_rounded():
