@@ -200,7 +200,7 @@ def _takes_other_sides(spec: ModelSpec, ask: Network) -> bool:
 
 
 def _points(spec: ModelSpec, ask: Network, cloud: F32) -> Report:
-    from backend.registry.own_clouds import OwnPoints
+    from backend.registry.own_clouds import OwnPoints, chosen
 
     raw = OwnPoints(spec, spec.card(""), ask).answers(cloud)
     check_finite(spec, raw)
@@ -210,8 +210,10 @@ def _points(spec: ModelSpec, ask: Network, cloud: F32) -> Report:
     report, found = _ran(spec, model, cloud)
     report.probabilities = found
     check_alone(spec, model.predict, cloud, report.probabilities)
-    kept = cloud[:, : points_of(spec.input)]  # exactly as many as it takes: all of them are chosen
-    apart = np.abs(model.predict(kept) - model.predict(kept[:, ::-1])).max()
+    drawn, sorted_by_z = chosen(cloud.shape[1], points_of(spec.input)), cloud.copy()
+    order = np.abs(cloud[:, drawn, 2:]).argsort(axis=1, kind="stable")
+    sorted_by_z[:, drawn] = np.take_along_axis(cloud[:, drawn], order, axis=1)
+    apart = np.abs(model.predict(sorted_by_z) - found).max()
     if apart > REORDERED:
         report.notes.append(
             f"The order of a cloud's points changes its answers (by {apart:.0%}); a network of "

@@ -189,6 +189,22 @@ def test_scores_of_six_classes_are_no_boxes(ask: Ask, monkeypatch: pytest.Monkey
     assert report.probabilities.argmax(axis=1).tolist() == [5, 5, 5]
 
 
+def test_few_points_are_enough(state: Path):
+    path = own.exported(state / "m.pt2", own.Tall(), torch.rand(2, 64, 3))
+    given = {"task": "points", "classes": "flat,tall"}
+    report = adding.add_model(str(path), "mine", given)
+    assert report.spec.size == "64x3"
+    assert not report.notes[1:]  # but for the input: the order of the points does not matter
+    found = catalog.load_model("mine", "cpu").predict(own.clouds())
+    assert found.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_a_batch_that_would_fill_the_memory_is_refused():
+    told = {"name": "mine", "kind": "onnx", "path": "x", "task": "detection"}
+    with pytest.raises(BadRequest, match="fixes 5000 items of 3x640x640 a call"):
+        spec.from_json({**told, "input": [3, 640, 640], "batch": 5000})
+
+
 def test_a_row_for_each_item_is_one_array():
     found = arrays_in([np.ones(3), np.zeros(3)])
     assert found["output"].tolist() == [[1, 1, 1], [0, 0, 0]]
