@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from backend.errors import BadRequest, DeviceFull
@@ -57,8 +58,7 @@ class PivMethod:
             found[start : start + step] = self._answered(piece)
             self.calls.batches += 1
             self.calls.images += len(piece)
-        contrast = batch.max(axis=(2, 3)) - batch.min(axis=(2, 3))
-        found[(contrast < LEAST_CONTRAST).any(axis=1)] = np.nan
+        found[~are_seen(batch)] = np.nan
         return found
 
     def _answered(self, piece: F32) -> F32:
@@ -86,6 +86,13 @@ class PivMethod:
         # NaN fails both comparisons, so this tests for finite values too.
         if batch.size and not (batch.min() >= -RANGE_SLACK and batch.max() <= 1 + RANGE_SLACK):
             raise BadRequest("Pixel values are not all from 0 to 1.", wanted)
+
+
+def are_seen(frames: F32) -> NDArray[np.bool_]:
+    """Of which pairs of frames ``(b, 2, s, s)`` both hold something that can be seen ``(b,)``."""
+    contrast = frames.max(axis=(2, 3)) - frames.min(axis=(2, 3))
+    found: NDArray[np.bool_] = (contrast >= LEAST_CONTRAST).all(axis=1)
+    return found
 
 
 def build(card: ModelCard, device: str) -> PivMethod:

@@ -87,11 +87,11 @@ def served(
     names = [str(k) for k in range(classes)] if isinstance(classes, int) else list(classes)
     with _listening(tensor_in(model)) as address:
         told = {"name": name, "kind": "callable", "path": address, "task": task}
-        own = None if input else served_items.added(items, name, names, task)
-        size = input if isinstance(input, str) else list(input or own or ())
-        made, _ = guess.guessed(from_json({**told, "classes": names, "input": size, **spec}))
-        if input:  # a spec that cannot be is refused before anything is indexed
-            served_items.added(items, name, names, task)
+        size = input if isinstance(input, str) else list(input or ())
+        # A spec that cannot be is refused before anything is indexed.
+        asked = from_json({**told, "classes": names, "input": size, **spec})
+        own = served_items.added(items, name, names, task)
+        made, _ = guess.guessed(asked if input else asked.changed({"input": own}))
         report = adding.validated(made)
         store.required().put_model(report.spec, fingerprint(report.spec), report.to_json())
         is_plain = task == CLASSIFICATION
@@ -144,9 +144,10 @@ def _asked(ask: Callable[..., Any], inputs: Sequence[Any]) -> bytes:
     """The function's answer as a message; what it raises as one that says so."""
     # A future carries any exception out, also those nobody thought of: the function is the user's.
     with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(lambda: arrays_in(ask(*inputs)))
+        end = pool.submit(lambda: wire.pack(arrays_in(ask(*inputs))))
         error = end.exception()
     if error is None:
-        return wire.pack(end.result())
+        return end.result()
     traceback.print_exception(error)
-    return wire.pack({}, {"error": f"{type(error).__name__}: {error}"[:200]})
+    told = f"{type(error).__name__}: {error}"[:200].encode(errors="replace").decode()
+    return wire.pack({}, {"error": told})

@@ -53,7 +53,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     ),
     DETECTION: Answer(
         "object detection",
-        "crops of 128 px, enlarged to channels × height × width",
+        "crops of 128 px, scaled to channels × height × width",
         "boxes with a confidence and a class",
         (*EVERY, "transformers", "torchvision"),
         ("auto", "boxes", "anchors", "queries"),
@@ -117,8 +117,8 @@ def in_words(task: str, shape: Shape) -> str:
         arrays = "two arrays" if channels in (1, 3) else "one array"
         return f"two frames of {height} px, {colour}, in {arrays}"
     if task == DETECTION:
-        is_enlarged = (height, width) != (CROP_PX, CROP_PX)
-        return f"crops of {CROP_PX} px" + (", enlarged to that" if is_enlarged else "")
+        is_scaled = (height, width) != (CROP_PX, CROP_PX)
+        return f"crops of {CROP_PX} px" + (", scaled to that" if is_scaled else "")
     return "channels × height × width"
 
 

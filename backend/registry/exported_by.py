@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.registry.answers import CLASSIFICATION, DETECTION
+from backend.registry.spec import unlike
 
 TASKS: Final = {"detect": DETECTION, "classify": CLASSIFICATION}
 
@@ -31,7 +32,7 @@ def told(said: Mapping[str, str]) -> dict[str, Any]:
     names, size = _literal(said.get("names", "")), _literal(said.get("imgsz", ""))
     found: dict[str, Any] = {}
     if isinstance(names, dict) and names.keys() == set(range(len(names))) and names:
-        found["classes"] = tuple(str(names[place]) for place in range(len(names)))
+        found["classes"] = unlike([str(names[place]) for place in range(len(names))])
     if isinstance(size, list | tuple) and len(size) == 2 and all(type(v) is int for v in size):
         found["usual"] = (3, *size)
     return found
@@ -41,5 +42,5 @@ def _literal(text: str) -> Any:
     """A literal of Python, as they write it; None where it is none. Nothing is run."""
     try:
         return ast.literal_eval(text) if text else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None

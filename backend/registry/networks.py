@@ -57,14 +57,14 @@ class TorchNetwork:
         """See :class:`Network`. Raises DeviceFull where a batch does not fit into memory."""
         import torch
 
-        from backend.registry.torch_models import BROKEN
+        from backend.registry.torch_models import UNFIT
         from backend.torch_backend import is_out_of_memory
 
         tensors = [torch.from_numpy(np.ascontiguousarray(one)).to(self.device) for one in inputs]
         try:
             with torch.inference_mode():
                 return arrays_in(self._ask(*tensors))
-        except (*BROKEN, AssertionError, IndexError) as error:  # as guards of programs raise
+        except UNFIT as error:
             if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 raise DeviceFull(
                     f"{len(inputs[0])} items do not fit into the memory of {self.device}.",

@@ -90,7 +90,7 @@ class OnnxNetwork:
             BadRequest: onnxruntime refuses, in its own words.
         """
         pairs = zip(self._taken, inputs, strict=True)
-        feed = {name: array.astype(kind) for (name, kind), array in pairs}
+        feed = {name: _as_type(array, kind) for (name, kind), array in pairs}
         try:
             answers = self._session.run(None, feed)
         except failures() as error:
@@ -99,6 +99,11 @@ class OnnxNetwork:
                 str(error).splitlines()[0][:200],
             ) from error
         return arrays_in(dict(zip(self._names, answers, strict=True)))
+
+
+def _as_type(array: F32, kind: Any) -> Any:
+    """Numbers as a network wants them: bytes are the nearest whole numbers."""
+    return (np.rint(array).clip(0, 255) if kind == np.uint8 else array).astype(kind)
 
 
 class OnnxBackend(PlainBackend):

@@ -91,7 +91,7 @@ def scores_in(classes: int, named: Named, count: int) -> F32:
     tables = {
         name: array.reshape(len(array), -1)
         for name, array in named.items()
-        if array.ndim >= 2 and array.size == array.shape[0] * array.shape[1]
+        if array.ndim >= 2 and 0 < array.size == array.shape[0] * array.shape[1]
     }
     fits = {
         name: table

@@ -43,8 +43,9 @@ def added(items: Any, name: str, classes: Sequence[str], task: str) -> Shape:
         raise BadRequest(
             f"items={type(items).__name__} is not usable.", f"Give a path, or {wanted}."
         )
-    first = np.asarray(items[0])
-    second = None if items[1] is None else np.asarray(items[1])
+    first, second = (None if part is None else _array(part, wanted) for part in items)
+    if first is None or not first.ndim:
+        raise BadRequest("items holds no inputs.", f"Give {wanted}.")
     if second is not None and second.shape[:1] != first.shape[:1]:
         raise BadRequest(
             f"items holds {len(first)} inputs and {len(second)} answers.", f"Give {wanted}."
@@ -52,6 +53,19 @@ def added(items: Any, name: str, classes: Sequence[str], task: str) -> Shape:
     folder = private_folder(store.home() / "served")
     adding.add_set(str(_written(folder, name, first, second, classes, task)), name, given)
     return _shape(first, task)
+
+
+def _array(part: Any, wanted: str) -> Any:
+    """One part of the data as an array of numbers or texts."""
+    try:
+        found = np.asarray(part)
+        if found.dtype == object:  # a column of texts, as pandas has it
+            found = np.asarray(found.tolist())
+    except ValueError as error:
+        raise BadRequest("items holds lists of unlike lengths.", f"Give {wanted}.") from error
+    if found.dtype == object:
+        raise BadRequest("items holds things that are no numbers.", f"Give {wanted}.")
+    return found
 
 
 def kind_of(task: str) -> str:
@@ -95,8 +109,11 @@ def _coco(folder: Path, images: Any, boxes: Any, classes: Sequence[str]) -> Path
             f"Give {WANTED[DETECTION]}.",
         )
     rows = boxes[:, None] if boxes.ndim == 2 else boxes
-    if rows.ndim != 3 or rows.shape[2] != 5:
-        raise BadRequest(f"The boxes have the shape {boxes.shape}.", f"Give {WANTED[DETECTION]}.")
+    if rows.ndim != 3 or rows.shape[2] != 5 or rows.dtype.kind not in "biuf":
+        raise BadRequest(
+            f"The boxes have the shape {boxes.shape} and the type {boxes.dtype}.",
+            f"Give {WANTED[DETECTION]}.",
+        )
     annotations: list[dict[str, Any]] = []
     for place, (pixels, table) in enumerate(zip(images, rows, strict=True)):
         Image.fromarray(pixels).save(folder / f"{place}.png")

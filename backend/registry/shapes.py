@@ -37,7 +37,8 @@ def _of_images(spec: ModelSpec, given: Sequence[Sides], answers: Sequence[Sides]
 
 
 def _of_crops(spec: ModelSpec, given: Sequence[Sides], answers: Sequence[Sides]) -> dict[str, Any]:
-    found = _picture(spec, given, "A detector takes (crops, 3, height, width).")
+    wanted = "A detector takes (crops, 3, height, width): export it with such an example."
+    found = _picture(spec, given, wanted)
     tables = [answer for answer in answers if len(answer) == 3]
     if len(answers) == 1 and tables and tables[0][2] != 6:  # the grid of YOLO
         rows, columns = tables[0][1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -42,6 +43,7 @@ NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 LONGEST_NAME: Final = 40
 SIZE: Final = re.compile(r"(?:(\d{1,4})x)?(\d{1,4})x(\d{1,4})\Z")
 MOST_CLASSES: Final = 30_000
+MOST_VALUES: Final = 1 << 27  # numbers that go into a network in one call: half a gigabyte
 NOTHING: Final = "none"  # said of a field that is to be emptied
 FACTORY: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*\Z")
 
@@ -103,6 +105,11 @@ class ModelSpec:
             )
         if any(self.input):
             check_shape(self.task, self.input)
+        if self.batch * math.prod(self.input) > MOST_VALUES:
+            raise BadRequest(
+                f"The file fixes {self.batch} items of {self.size} a call, which is too much.",
+                "Export it with a free batch, or one of 1.",
+            )
         self._check_scaling()
         if len(set(self.classes)) != len(self.classes):
             twice = next(name for name in self.classes if self.classes.count(name) > 1)

@@ -23,6 +23,8 @@ from models.load import ARCHITECTURES
 
 BROKEN: Final = (RuntimeError, OSError, ValueError, KeyError, EOFError, TypeError, AttributeError)
 """What torch raises on files that are not what they claim to be."""
+UNFIT: Final = (*BROKEN, AssertionError, IndexError, ArithmeticError)
+"""What networks raise on arrays that they cannot take; guards of exported programs assert."""
 LEAST_P: Final = 1e-12
 
 

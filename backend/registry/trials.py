@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from backend.clouds import normalised
 from backend.errors import BackendError, BadRequest
 from backend.nero.boxes import BROKEN
+from backend.piv_methods import are_seen
 from backend.protocols import F32
 from backend.registry.answers import DETECTION, MOTION, points_of
 from backend.registry.building import around
@@ -26,6 +27,7 @@ from backend.registry.validate import (
     SEED,
     Report,
     check_alone,
+    check_counted,
     check_finite,
     output_of,
     trial,
@@ -59,6 +61,7 @@ def validated(spec: ModelSpec, items: Any = None, device: str = "cpu") -> Report
             f"The file does not say what {spec.name} takes.",
             f"Add --input: {spec.answer.takes}.",
         )
+    check_counted(spec)
     ask = network(spec, device)
     if spec.task == DETECTION:
         return _detector(spec, ask, trial((3, 128, 128)) if items is None else items)
@@ -69,7 +72,7 @@ def validated(spec: ModelSpec, items: Any = None, device: str = "cpu") -> Report
 
 def _detector(spec: ModelSpec, ask: Network, crops: F32) -> Report:
     from backend.nero.tasks.detection import checked
-    from backend.registry.detections import OwnDetector, classes_in, layout_of
+    from backend.registry.detections import OwnDetector, classes_in, doubts, layout_of
 
     named = OwnDetector(spec, spec.card(""), ask).named(crops[: spec.batch or ITEMS])
     count = len(spec.classes) or classes_in(named)
@@ -79,6 +82,7 @@ def _detector(spec: ModelSpec, ask: Network, crops: F32) -> Report:
             "Add --classes: their number, or their names in the order of the class numbers.",
         )
     layout = layout_of(named, count) if spec.output == "auto" else spec.output
+    notes = doubts(named, is_said=bool(spec.classes)) if layout == "queries" else []
     spec = replace(spec, classes=spec.classes or counted(count), output=layout)
     model = OwnDetector(spec, spec.card(""), ask)
     report, found = _ran(spec, model, crops)
@@ -92,6 +96,7 @@ def _detector(spec: ModelSpec, ask: Network, crops: F32) -> Report:
         spec, lambda batch: np.nan_to_num(model.predict(batch)[..., 4]), crops, _sure(found)
     )
     report.answers = tuple(_surest(spec, rows) for rows in found)
+    report.notes += notes
     if not np.isfinite(found[..., 4]).any():
         report.notes.append(
             "It finds nothing in these three pictures; --try-on NAME tries it on three of a set."
@@ -119,14 +124,20 @@ def _motion(spec: ModelSpec, ask: Network, frames: F32 | None) -> Report:
     pairs = frames_of(spec.input[1]) if frames is None else frames
     model = around(spec, spec.card(""), ask)
     report, found = _ran(spec, model, pairs)
-    if not np.isfinite(found).all():
+    seen = are_seen(pairs)
+    if not np.isfinite(found[seen]).all():
         raise BadRequest(
             f"{spec.name} answers with NaN or infinity.",
             "Check --mean, --std and --range, and that the weights are whole.",
         )
-    check_alone(spec, model.predict, pairs, found)
+    check_alone(
+        spec, lambda batch: np.nan_to_num(model.predict(batch)), pairs, np.nan_to_num(found)
+    )
     means = np.median(found, axis=(2, 3))
-    report.answers = tuple(f"u {u:+.1f}, v {v:+.1f} px" for u, v in means)
+    report.answers = tuple(
+        f"u {u:+.1f}, v {v:+.1f} px" if one else "nothing to be seen in a frame"
+        for one, (u, v) in zip(seen, means, strict=True)
+    )
     if moved:
         told = zip(report.answers, MOVES_PX, strict=True)
         report.answers = tuple(f"{text} (moved by {u:+.1f}, {v:+.1f})" for text, (u, v) in told)
@@ -189,7 +200,7 @@ def _takes_other_sides(spec: ModelSpec, ask: Network) -> bool:
 
 
 def _points(spec: ModelSpec, ask: Network, cloud: F32) -> Report:
-    from backend.registry.own_clouds import OwnPoints
+    from backend.registry.own_clouds import OwnPoints, chosen
 
     raw = OwnPoints(spec, spec.card(""), ask).answers(cloud)
     check_finite(spec, raw)
@@ -199,8 +210,10 @@ def _points(spec: ModelSpec, ask: Network, cloud: F32) -> Report:
     report, found = _ran(spec, model, cloud)
     report.probabilities = found
     check_alone(spec, model.predict, cloud, report.probabilities)
-    kept = cloud[:, : points_of(spec.input)]  # exactly as many as it takes: all of them are chosen
-    apart = np.abs(model.predict(kept) - model.predict(kept[:, ::-1])).max()
+    drawn, sorted_by_z = chosen(cloud.shape[1], points_of(spec.input)), cloud.copy()
+    order = np.abs(cloud[:, drawn, 2:]).argsort(axis=1, kind="stable")
+    sorted_by_z[:, drawn] = np.take_along_axis(cloud[:, drawn], order, axis=1)
+    apart = np.abs(model.predict(sorted_by_z) - found).max()
     if apart > REORDERED:
         report.notes.append(
             f"The order of a cloud's points changes its answers (by {apart:.0%}); a network of "

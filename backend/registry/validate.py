@@ -123,13 +123,13 @@ def answers(spec: ModelSpec, batch: F32, device: str) -> F32:
 def _torch_answers(spec: ModelSpec, batch: F32) -> F32:
     import torch
 
-    from backend.registry.torch_models import BROKEN, Scaled, load
+    from backend.registry.torch_models import UNFIT, Scaled, load
 
     module = Scaled(load(spec), replace(spec, output="logits"))
     try:
         with torch.inference_mode():
             found: F32 = module(torch.from_numpy(batch)).numpy()
-    except BROKEN as error:
+    except UNFIT as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise BadRequest(
             f"The model cannot take images of {spec.size}.",
@@ -147,10 +147,7 @@ def _with_classes(spec: ModelSpec, batch: F32, device: str) -> ModelSpec:
                 "Add --classes 10, or their names in the order of the outputs.",
             )
         return spec
-    if spec.kind == "safetensors" and not spec.classes:
-        raise BadRequest(
-            f"The factory of {spec.name} must be told the number of classes.", "Add --classes 10."
-        )
+    check_counted(spec)
     count = _torch_answers(spec, batch).shape[1]
     if not 2 <= count <= MOST_CLASSES:
         raise BadRequest(
@@ -163,6 +160,14 @@ def _with_classes(spec: ModelSpec, batch: F32, device: str) -> ModelSpec:
             f"Write --classes {count}, or {count} names in the order of the outputs.",
         )
     return spec if spec.classes else replace(spec, classes=counted(count))
+
+
+def check_counted(spec: ModelSpec) -> None:
+    """Returns unless a factory has to be told a number of classes that nobody has said."""
+    if spec.kind == "safetensors" and spec.answer.is_classed and not spec.classes:
+        raise BadRequest(
+            f"The factory of {spec.name} must be told the number of classes.", "Add --classes 10."
+        )
 
 
 def check_finite(spec: ModelSpec, raw: F32) -> None:
