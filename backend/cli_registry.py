@@ -15,6 +15,7 @@ from backend.errors import BadRequest
 from backend.registry import adding, sets, store, views
 from backend.registry.answers import ANSWERS
 from backend.registry.data_spec import SetKind
+from backend.registry.spec import how_many
 from backend.registry.validate import ITEMS, Report
 
 MODEL_FIELDS: Final = {
@@ -123,7 +124,7 @@ def _add_model(asked: argparse.Namespace) -> None:
 def tell_model(report: Report) -> None:
     """What running it found, and where it opens."""
     spec, told = report.spec, report.to_json()
-    classes = f", {len(spec.classes)} classes" if spec.answer.is_classed else ""
+    classes = f", {how_many(spec.classes)}" if spec.answer.is_classed else ""
     form = "" if spec.output == "auto" else f" as {spec.output}"
     lines = [
         f"{spec.name}: {spec.kind}, takes {spec.size}{classes}, answers about "
@@ -195,7 +196,7 @@ def tell_set(name: str, summary: Mapping[str, Any]) -> None:
     kind = sets.KINDS.get(held.spec.kind)
     lines = [
         f"{name}: {summary['items']} {kind.noun if kind else 'images'} in "
-        f"{len(held.spec.classes)} classes, "
+        f"{how_many(held.spec.classes)}, "
         f"{summary['read']} read now, {summary['unlabelled']} without a label.",
         f"{again['equal']} equal and {again['near']} nearly equal to an earlier one; "
         f"{again['leaks']} pairs across splits; {again['conflicts']} pairs with two labels.",

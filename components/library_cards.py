@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from backend.registry import sets as sets_of_kinds
 from backend.registry import store, views
 from backend.registry.answers import CLASSIFICATION, POINTS, in_words
-from backend.registry.spec import KIND_TITLES, ModelSpec
+from backend.registry.spec import KIND_TITLES, ModelSpec, how_many
 from backend.registry.store import OwnModel, OwnSet
 from components.icons import icon
 from components.library_forms import copyable, edit_form
@@ -90,7 +90,7 @@ def _gives(spec: ModelSpec) -> str:
     if not spec.answer.is_classed:
         return told
     shown = ", ".join(spec.classes[:12]) + (", …" if len(spec.classes) > 12 else "")
-    return f"{told}, {len(spec.classes)} classes: {shown}"
+    return f"{told}, {how_many(spec.classes)}: {shown}"
 
 
 def _layers(held: OwnModel) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from backend.errors import BadRequest
 from backend.registry.answers import CLASSIFICATION, DETECTION
 from backend.registry.spec import unlike
 
+WITHOUT_VIEW: Final = ("segment", "pose", "obb")
 TASKS: Final = {"detect": DETECTION, "classify": CLASSIFICATION}
 
 
@@ -19,11 +21,16 @@ def task_in(path: Path) -> str:
     """What an ONNX file says that it answers; else classes of images.
 
     Raises:
-        BadRequest: it cannot be opened.
+        BadRequest: it cannot be opened, or says that it answers what no view takes.
     """
     from backend.registry.onnx_model import session
 
     said = session(path).get_modelmeta().custom_metadata_map
+    if said.get("task") in WITHOUT_VIEW:
+        raise BadRequest(
+            f"{path.name} says that it answers {said['task']}, for which there is no view.",
+            f"Views take {' and '.join(TASKS)} of Ultralytics.",
+        )
     return TASKS.get(str(said.get("task", "")), CLASSIFICATION)
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
 from typing import Any, Final, Literal, cast, get_args
 
 from backend.errors import BadRequest
@@ -127,6 +128,8 @@ class ModelSpec:
                     f"{name} has {len(values)} numbers and the input {channels} channels.",
                     f"Give {'1 number' if channels == 1 else f'1 or {channels} numbers'}.",
                 )
+        if not all(map(isfinite, (*self.mean, *self.std))):
+            raise BadRequest("mean or std is not finite.", "Give plain numbers: 0.5.")
         if (least := min(self.std, default=1)) <= 0:
             raise BadRequest(f"std holds {least:g}.", "It divides: all must be above 0.")
 
@@ -274,6 +277,11 @@ def parse_classes(text: str) -> tuple[str, ...]:
 def counted(count: int) -> tuple[str, ...]:
     """``0`` to ``count - 1``: the names of classes that nobody has named."""
     return tuple(str(index) for index in range(count))
+
+
+def how_many(classes: Sequence[str]) -> str:
+    """``1 class`` or ``10 classes``."""
+    return f"{len(classes)} class{'' if len(classes) == 1 else 'es'}"
 
 
 def is_counted(classes: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from backend.registry import own_classes, sets, store
 from backend.registry.answers import CLASSIFICATION, DETECTION, MOTION, PAIRS, TEXTS
 from backend.registry.data_spec import PICTURES
 from backend.registry.items import Size, key_of
-from backend.registry.spec import ModelSpec, is_counted
+from backend.registry.spec import ModelSpec, how_many, is_counted
 from backend.registry.store import OwnModel, OwnSet
 from models.cards import ModelCard, Task
 
@@ -42,7 +42,7 @@ def misfit(classes: Sequence[str], wanted: Sequence[str]) -> str:
     if tuple(classes) == tuple(wanted):
         return ""
     if len(classes) != len(wanted):
-        return f"it has {len(classes)} classes and the data {len(wanted)}"
+        return f"it has {how_many(classes)} and the data {len(wanted)}"
     if is_counted(classes):
         return ""
     if set(classes) == set(wanted):
@@ -307,7 +307,7 @@ def _view_of_kind(held: OwnSet, kind: sets.Kind) -> View:
         from backend import catalog
 
         if not catalog.models_for(key):
-            classes = f"its {len(held.spec.classes)} classes" if held.spec.classes else "its frames"
+            classes = f"its {how_many(held.spec.classes)}" if held.spec.classes else "its frames"
             return View(
                 kind.view,
                 why=f"No model is registered that answers about {classes}.",
@@ -326,4 +326,4 @@ def _why_no_model(held: OwnSet) -> str:
         for name, model in store.models().items()
     ]
     told = f" ({reasons[0]})" if reasons else ""
-    return f"No registered model tells its {len(held.spec.classes)} classes apart{told}."
+    return f"No registered model tells its {how_many(held.spec.classes)} apart{told}."

@@ -154,7 +154,7 @@ def test_a_large_set_is_drawn_from_by_class():
         (("0", "1"), ("a", "b"), ""),
         (("b", "a"), ("a", "b"), "another order"),
         (("a", "c"), ("a", "b"), "'c' is none"),
-        (("a",), ("a", "b"), "1 classes and the data 2"),
+        (("a",), ("a", "b"), "1 class and the data 2"),
     ],
 )
 def test_what_fits(classes, wanted, why: str):

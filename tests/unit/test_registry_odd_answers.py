@@ -285,3 +285,17 @@ def test_bytes_are_rounded():
     values = np.array([-1, 0.4, 0.6, 254.9, 256], np.float32)
     assert _as_type(values, np.uint8).tolist() == [0, 0, 1, 255, 255]
     assert _as_type(values, np.float16).dtype == np.float16
+
+
+def test_what_ultralytics_answers_and_no_view_takes_is_said(state: Path):
+    path = own.onnx_file(
+        state / "seg.onnx", own.Anchors(), torch.zeros(2, 3, 128, 128), said={"task": "segment"}
+    )
+    with pytest.raises(BadRequest, match="says that it answers segment, for which there is no"):
+        adding.add_model(str(path), "mine", {})
+
+
+def test_numbers_that_are_not_finite_are_refused(state: Path):
+    path = own.onnx_file(state / "m.onnx", own.Anchors(), torch.zeros(2, 3, 128, 128))
+    with pytest.raises(BadRequest, match="mean or std is not finite"):
+        adding.add_model(str(path), "mine", {"task": "detection", "std": "inf"})
