@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from backend.errors import BadRequest, DeviceFull
 from backend.folding import prepared
-from backend.nero.boxes import BOXES, BROKEN, CROP_PX
+from backend.nero.boxes import BOXES, BROKEN, CROP_PX, MIN_SCORE
 from backend.protocols import F32, I64, U8, ModelBackend
 from backend.torch_backend import RANGE_SLACK, Calls, is_out_of_memory
 from models.cards import ModelCard
@@ -28,8 +28,6 @@ from models.centernet import CropCenterNet
 from models.detector import CropDetector, decode
 from models.load import load_module
 
-MIN_SCORE: Final = 0.1
-"""Boxes of less confidence are not answers; they would only fill up the ten."""
 CPU_BATCH: Final = 16  # crops in one pass, few enough that what they need stays in the cache
 GPU_BATCH: Final = 512
 READ_VALUES: Final = 1 << 19  # outputs of the network, 2 MB, that are read in one go

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from backend import datasets
-from backend.detectors import MIN_SCORE, TorchDetector, build
+from backend.detectors import TorchDetector, build
 from backend.nero import evaluate, orbits
+from backend.nero.boxes import MIN_SCORE
 from backend.nero.orbits import CROP_PX
 from backend.protocols import F32, U8
 from backend.scenes import SceneItems

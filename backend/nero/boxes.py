@@ -18,6 +18,8 @@ from backend.protocols import F32, I64
 CROP_PX: Final = 128
 BOXES: Final = 10
 """Boxes kept of each crop."""
+MIN_SCORE: Final = 0.1
+"""Boxes of less confidence are not answers; they would only fill up the ten."""
 BROKEN: Final = float("-inf")
 """Score in the first row of a crop whose answer is not finite; a crop without boxes has NaN."""
 IOU_NEEDED: Final = 0.5

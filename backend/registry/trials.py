@@ -18,6 +18,7 @@ from backend.errors import BackendError, BadRequest
 from backend.nero.boxes import BROKEN
 from backend.piv_methods import are_seen
 from backend.protocols import F32
+from backend.registry import box_forms
 from backend.registry.answers import DETECTION, MOTION, points_of
 from backend.registry.building import around
 from backend.registry.networks import Network, network
@@ -72,17 +73,17 @@ def validated(spec: ModelSpec, items: Any = None, device: str = "cpu") -> Report
 
 def _detector(spec: ModelSpec, ask: Network, crops: F32) -> Report:
     from backend.nero.tasks.detection import checked
-    from backend.registry.detections import OwnDetector, classes_in, doubts, layout_of
+    from backend.registry.detections import OwnDetector
 
     named = OwnDetector(spec, spec.card(""), ask).named(crops[: spec.batch or ITEMS])
-    count = len(spec.classes) or classes_in(named)
+    count = len(spec.classes) or box_forms.classes_in(named)
     if not count:
         raise BadRequest(
             f"The answers of {spec.name} do not say how many classes there are.",
             "Add --classes: their number, or their names in the order of the class numbers.",
         )
-    layout = layout_of(named, count) if spec.output == "auto" else spec.output
-    notes = doubts(named, is_said=bool(spec.classes)) if layout == "queries" else []
+    layout = box_forms.layout_of(named, count) if spec.output == "auto" else spec.output
+    notes = box_forms.doubts(named, is_said=bool(spec.classes)) if layout == "queries" else []
     spec = replace(spec, classes=spec.classes or counted(count), output=layout)
     model = OwnDetector(spec, spec.card(""), ask)
     report, found = _ran(spec, model, crops)
@@ -92,9 +93,7 @@ def _detector(spec: ModelSpec, ask: Network, crops: F32) -> Report:
             "Check --mean, --std and --range, and that the weights are whole.",
         )
     checked(found, len(found))
-    check_alone(
-        spec, lambda batch: np.nan_to_num(model.predict(batch)[..., 4]), crops, _sure(found)
-    )
+    check_alone(spec, lambda batch: _sure(model.predict(batch)), crops, _sure(found))
     report.answers = tuple(_surest(spec, rows) for rows in found)
     report.notes += notes
     if not np.isfinite(found[..., 4]).any():
@@ -120,7 +119,7 @@ def _surest(spec: ModelSpec, rows: F32) -> str:
 
 
 def _motion(spec: ModelSpec, ask: Network, frames: F32 | None) -> Report:
-    moved = frames is None
+    are_made_up = frames is None
     pairs = frames_of(spec.input[1]) if frames is None else frames
     model = around(spec, spec.card(""), ask)
     report, found = _ran(spec, model, pairs)
@@ -138,7 +137,7 @@ def _motion(spec: ModelSpec, ask: Network, frames: F32 | None) -> Report:
         f"u {u:+.1f}, v {v:+.1f} px" if one else "nothing to be seen in a frame"
         for one, (u, v) in zip(seen, means, strict=True)
     )
-    if moved:
+    if are_made_up:
         told = zip(report.answers, MOVES_PX, strict=True)
         report.answers = tuple(f"{text} (moved by {u:+.1f}, {v:+.1f})" for text, (u, v) in told)
         _note_sense(report, means)

@@ -11,7 +11,6 @@ from scipy import stats
 from torch import Tensor, nn
 
 from backend.detectors import (
-    MIN_SCORE,
     SupportsWindows,
     TorchDetector,
     as_rows,
@@ -20,7 +19,7 @@ from backend.detectors import (
     surest,
 )
 from backend.errors import BadRequest
-from backend.nero.boxes import BROKEN
+from backend.nero.boxes import BROKEN, MIN_SCORE
 from models.cards import load_cards
 from models.centernet import COCO, CenterNet, SameConv, enlarged
 from models.centernet import decode as decode_centernet

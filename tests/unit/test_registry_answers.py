@@ -124,7 +124,7 @@ def test_every_form_of_boxes_is_read(form: str, state: Path):
 
 
 def test_suppression_keeps_what_is_apart_or_of_another_class(state: Path):
-    from backend.registry import detections, spec
+    from backend.registry import box_forms, spec
 
     told = spec.from_json(
         {
@@ -148,13 +148,13 @@ def test_suppression_keeps_what_is_apart_or_of_another_class(state: Path):
         ],
         np.float32,
     )
-    found = detections._read(told, {"output": rows[None]}, 1)[0]
+    found = box_forms.read(told, {"output": rows[None]}, 1)[0]
     assert found[:, 4][np.isfinite(found[:, 4])].tolist() == pytest.approx([0.9, 0.7, 0.6, 0.5])
     rows[3, 0] = np.nan
-    broken = detections._read(told, {"output": rows[None]}, 1)[0]
+    broken = box_forms.read(told, {"output": rows[None]}, 1)[0]
     assert broken[0, 4] == -np.inf
     with pytest.raises(BadRequest, match=r"confidence of 3\."):
-        detections._read(told, {"output": np.full_like(rows[None], 3)}, 1)
+        box_forms.read(told, {"output": np.full_like(rows[None], 3)}, 1)
 
 
 def test_a_folder_of_transformers(state: Path):
