@@ -198,7 +198,7 @@ window.dash_clientside = window.dash_clientside || {};
 
     function drawn(found) {
         const {el} = loupe.dom;
-        const labelled = found.n_classes ? `${found.n_classes} classes: ${found.classes.slice(0, 8).join(", ")}` : `no labels${found.columns.length ? " (name their column under More)" : ""}`;
+        const labelled = found.n_classes ? `${found.n_classes} ${found.n_classes === 1 ? "class" : "classes"}: ${found.classes.slice(0, 8).join(", ")}` : `no labels${found.columns.length ? " (name their column under More)" : ""}`;
         const classes = found.noun === "images" && found.headings.length === 3 ? labelled : `kind ${found.kind}`;
         const rows = found.rows.map((row) => el("tr", {}, ...row.slice(0, found.headings.length).map((cell) => el("td", {}, cell))));
         const parts = [el("p", {}, `${found.items.toLocaleString()} ${found.noun}, ${classes}${found.size ? `, ${found.size}` : ""}.`)];
