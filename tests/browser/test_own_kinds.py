@@ -61,6 +61,7 @@ def test_added_indexed_opened_and_drawn(
     view = link.inner_text().removeprefix("Open in ")
     link.click()
     expect(page.locator(DRAWN[view]).first).to_be_visible(timeout=60_000)
+    settle(page)  # what the page still asks of the set is not to find it gone
     adding.remove_set("mine")
 
 
