@@ -82,6 +82,13 @@ window.loupe = window.loupe || {};
         return more;
     }
 
+    /** Decimals by which the ticks of such values differ; two are enough for most. */
+    function digits(values) {
+        let low = Infinity, high = -Infinity;
+        values.forEach((value) => { if (value < low) low = value; if (value > high) high = value; });
+        return high > low ? Math.min(5, Math.max(2, 1 - Math.floor(Math.log10(high - low)))) : 2;
+    }
+
     /** DR plot of rows placed at xy (rows, 2), coloured by `values`; bright is good, as in every map. */
     function projection(xy, rows, values, title, isReversed) {
         const orbit = loupe.orbit.current, figure = base("projection");
@@ -92,6 +99,7 @@ window.loupe = window.loupe || {};
         dots.marker.color = values;
         dots.marker.reversescale = isReversed;
         dots.marker.colorbar.title = {text: title, side: "right", font: {size: 11}};
+        dots.marker.colorbar.tickformat = `.${digits(values)}f`;
         return figure;
     }
 

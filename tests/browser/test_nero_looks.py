@@ -245,3 +245,12 @@ def test_plots_have_words_that_follow(page: Page, app_url: str):
     expect(page.locator("#nero-detail-graph")).to_have_attribute("aria-label", re.compile("^5°: "))
     said = page.locator("#nero-dial").get_attribute("aria-valuetext") or ""
     assert said.startswith("5 degrees, item 3008, labelled 6; confidence of the true class")
+
+
+def test_ticks_of_the_orbit_map_differ_however_alike_its_values_are(page: Page, app_url: str):
+    open_nero(page, app_url)
+    formats = page.evaluate(
+        """() => [[0.1, 0.9], [0.998, 0.9991], [1, 1]].map((values) => loupe.draw.projection(
+            [0, 0, 1, 1], [0, 1], values, "mean", false).data[0].marker.colorbar.tickformat)"""
+    )
+    assert formats == [".2f", ".4f", ".2f"]
