@@ -25,6 +25,7 @@ window.dash_clientside = window.dash_clientside || {};
   let applyTimer = 0;
   let writeTimer = 0;
   let joined = { at: 0, keys: "" };
+  let followed = -JOIN_MS; // when a page last wrote what follows from a choice
   const visit = `${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -151,7 +152,8 @@ window.dash_clientside = window.dash_clientside || {};
     const keys = changedKeys(held.steps[held.at], step);
     if (!keys) return;
     const now = performance.now();
-    const join = keys !== "page" && keys === joined.keys && now - joined.at < JOIN_MS && held.at > 0;
+    const isSame = keys === joined.keys && now - joined.at < JOIN_MS;
+    const join = keys !== "page" && held.at > 0 && (isSame || now - followed < JOIN_MS);
     joined = { at: now, keys };
     const before = held.steps.slice(0, join ? held.at : held.at + 1);
     const steps = [...before, step].slice(-STEPS_KEPT);
@@ -308,6 +310,10 @@ window.dash_clientside = window.dash_clientside || {};
       const { values, defaults, path } = view || { values: {}, defaults: {}, path: location.pathname };
       const answer = await linkFor(written(values, defaults, window.loupe.selection.current()), path);
       return answer ? location.origin + answer.url : null;
+    },
+    /** What a page writes right after this follows from the last choice: one step of undo with it. */
+    follow() {
+      followed = performance.now();
     },
     /** Called by the selection when it changed. */
     selectionChanged() {

@@ -40,6 +40,7 @@ window.dash_clientside = window.dash_clientside || {};
     function afresh(state) {
         const blank = {label: EVERY, row: -1, with: "", by: ""};
         const changed = Object.entries(blank).filter(([key, value]) => state[key] !== value);
+        loupe.state.follow();
         changed.forEach(([key, value]) => set(key, value));
         return {...state, ...blank};
     }

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from backend.registry import adding, store
 from components.runtime import Services
 from tests import own_models as own
-from tests.browser.driving import open_page
+from tests.browser.driving import open_page, settle
 from tests.browser.harness import running_app
 
 
@@ -153,5 +153,12 @@ def test_another_set_is_shown_from_its_start(page: Page, app_url: str, tmp_path:
     page.get_by_label("Data set").first.click()
     page.get_by_role("option", name="more", exact=True).click()
     expect(said).to_contain_text("16 of 16 images")
-    expect(page.locator("#images-class")).to_have_value("-2")
+    chosen = page.locator("#images-class")
+    expect(chosen).to_have_value("-2")
+    page.locator("#undo-button").click()  # the set and its class are one step
+    expect(said).to_contain_text("6 of 12 images")
+    expect(chosen).to_have_value("1")
+    page.locator("#redo-button").click()
+    expect(said).to_contain_text("16 of 16 images")
+    settle(page)
     adding.remove_set("more")
