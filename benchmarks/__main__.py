@@ -16,7 +16,7 @@ from benchmarks.table import Row, rendered
 
 MODULES: Final = (
     "server", "nero", "nero_detection", "nero_piv", "nero_points", "zoom", "crayon", "insights",
-    "metric", "fair", "scatter", "maps", "gap", "registry",
+    "metric", "fair", "scatter", "maps", "gap", "registry", "own_models",
 )  # fmt: skip
 RECORD: Final = Path(__file__).resolve().parents[1] / "docs" / "results" / "speed.md"
 HEAD: Final = """# Measured speed
